@@ -1,0 +1,124 @@
+# Everything a person does with this repository. `make` alone lists the targets.
+# Needed: make, Python 3.10 to 3.13 with its venv module, and the network once, for `make venv`.
+
+PYTHON ?= python3
+# Processes that run tests and lessons side by side.
+WORKERS ?= 2
+# The lessons that `make notebooks` runs again.
+LESSONS ?= $(wildcard nbs/*.ipynb)
+# `make bench`: a folder with train/ and validation/ of the clothing photos.
+CLOTHING ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) --dist loadfile
+COVERAGE := --cov=imgclass_course --cov-report=
+CLASSIFIER := build/clipart_classifier
+# One picture of each of three classes, for `imgclass label`.
+PICTURES = $(foreach class,birds fruit vehicles,$(firstword $(sort $(wildcard data/clipart/$(class)/*.jpg))))
+
+.DEFAULT_GOAL := help
+# The checks run one after the other, in the order in which they are written.
+.NOTPARALLEL:
+
+.PHONY: help venv run lab test check notebooks clean-notebooks export readme lint bench constraints clean
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(STAMP)  ## Set up .venv with the exact versions of constraints.txt
+
+$(STAMP): settings.ini constraints.txt setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "$(PYTHON) is missing or not Python 3.10 to 3.13. Name another one: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	  echo "$(PYTHON) has no venv module. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Setting up $(VENV); this downloads about 1 GB and takes a minute or two"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --constraint constraints.txt --editable ".[dev]"
+	@# imaug installs two builds of OpenCV over each other. The headless one, installed last, needs no libGL.
+	@$(PIP) install --constraint constraints.txt --force-reinstall --no-deps opencv-python-headless
+	@touch $@
+
+run: $(STAMP)  ## Train a classifier on data/clipart, then name three pictures with it
+	@$(BIN)/imgclass retrain --image_dir data/clipart --output_graph $(CLASSIFIER) --report $(CLASSIFIER)/report.html
+	@$(BIN)/imgclass label --graph $(CLASSIFIER) $(PICTURES)
+	@echo "Report: $(CLASSIFIER)/report.html"
+
+lab: $(STAMP)  ## Open the lessons in JupyterLab
+	@cd nbs && ../$(BIN)/jupyter lab
+
+test: $(STAMP)  ## Run the tests, then every lesson, and compare its outputs with the stored ones
+	@$(PYTEST) tests
+	@$(PYTEST) --nbval nbs
+
+check: check-tree check-normalised check-export check-readme lint check-tests check-lessons check-wheel  ## Everything that CI checks, in its order
+	@$(MAKE) --no-print-directory check-tree
+	@echo "All checks passed"
+
+.PHONY: check-tree check-normalised check-export check-readme check-tests check-lessons check-wheel
+# On a developer's machine uncommitted changes are normal; in CI they mean that a check or a build left something.
+check-tree:
+	@if [ -n "$${CI:-}" ] && [ -n "$$(git status --porcelain)" ]; then \
+	  echo "The tree is not clean:"; git status --short; exit 1; fi
+
+check-normalised: $(STAMP)
+	@echo "== Notebooks are normalised"
+	@$(BIN)/python scripts/normalise_notebooks.py --check
+
+check-export: $(STAMP)
+	@echo "== The library is what the notebooks export"
+	@$(BIN)/python scripts/check_export.py
+
+check-readme: $(STAMP)
+	@echo "== README.md is what nbs/index.ipynb says"
+	@$(BIN)/python scripts/build_readme.py --check
+
+lint: $(STAMP)  ## Check the style of all code with ruff
+	@echo "== Lint"
+	@$(BIN)/ruff check
+
+check-tests: $(STAMP)
+	@echo "== Tests"
+	@rm -f .coverage
+	@$(PYTEST) $(COVERAGE) tests
+
+# Twice, in random order: a lesson must not need what another one, or its own last run, left behind. The first round also
+# measures coverage, one lesson at a time: what kernels under xdist measure is lost.
+ORDER = $$($(BIN)/python -c 'import glob, random; names = glob.glob("nbs/*.ipynb"); print(*random.sample(names, len(names)))')
+check-lessons: $(STAMP)
+	@order="$(ORDER)"; echo "== Lessons, round 1: $$order"; \
+	  $(BIN)/python -m pytest --quiet --nbval $(COVERAGE) --cov-append $$order
+	@order="$(ORDER)"; echo "== Lessons, round 2: $$order"; $(PYTEST) --nbval $$order
+	@$(BIN)/coverage report
+
+check-wheel: $(STAMP)
+	@echo "== A fresh install of the wheel"
+	@PYTHON=$(PYTHON) BUILD=$(BIN)/python scripts/check_wheel.sh
+
+notebooks: $(STAMP)  ## Run every lesson again (or LESSONS="nbs/01_images.ipynb ..."), keep the outputs, normalise
+	@# nbval's kernels do not capture what C++ code prints; with this variable neither do these.
+	@PYTEST_CURRENT_TEST=1 $(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute --inplace $(LESSONS)
+	@$(BIN)/python scripts/normalise_notebooks.py $(LESSONS)
+
+clean-notebooks: $(STAMP)  ## Normalise the notebooks without running them
+	@$(BIN)/python scripts/normalise_notebooks.py
+
+export: $(STAMP)  ## Write the library from the notebooks
+	@$(BIN)/nbdev-export
+
+readme: $(STAMP)  ## Write README.md from nbs/index.ipynb
+	@$(BIN)/python scripts/build_readme.py
+
+bench: $(STAMP)  ## Measure against other tools (CLOTHING=folder of the clothing photos)
+	@test -d "$(CLOTHING)/train" || { \
+	  echo "Name the folder that holds train/ and validation/ of the clothing photos: make bench CLOTHING=FOLDER"; exit 1; }
+	@$(BIN)/python -m benchmarks.run --image_dir $(CLOTHING)/train --validation_dir $(CLOTHING)/validation \
+	  --out benchmarks/RESULTS.md
+
+constraints: $(STAMP)  ## Choose the exact versions again (needs uv)
+	@$(BIN)/python scripts/build_constraints.py
+
+clean:  ## Remove what was built; .venv stays
+	@rm -rf build dist *.egg-info .coverage .pytest_cache .ruff_cache .hypothesis

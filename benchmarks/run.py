@@ -1,0 +1,265 @@
+"""Measure this library beside a plain Keras loop and the old `retrain.py`, and write the results file.
+
+    python -m benchmarks.run --image_dir FOLDER/train --validation_dir FOLDER/validation --out benchmarks/RESULTS.md
+
+Each contender runs as a process of its own; the contenders take turns and medians are compared. Let nothing else run
+on the machine. `benchmarks/README.md` says what each line means.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, median
+
+from benchmarks.intervals import paired_detail, wilson_detail
+from benchmarks.processes import Measured, interleaved, measure, median_result, median_seconds, module_command
+from benchmarks.report import Row, Target, write_markdown
+
+TRAINING_STEPS = 500
+START_REPEATS = 5
+WARM_VECTORS = 100_000
+MEGABYTE = 1e6
+FEATURE_DIM = 1024
+FLOAT32_BYTES = 4
+ALLOWED_EXCESS = 32  # MB; keeping the decoded pictures would be 1,380 MB for 2,300 more pictures
+PICTURE_SUFFIXES = {".jpg", ".jpeg"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a whole run is made of; `scratch` is an empty folder for everything that the contenders write."""
+
+    image_dir: Path
+    validation_dir: Path | None
+    scratch: Path
+    repeats: int
+
+
+def read_pictures(folder: Path) -> int:
+    """Read each picture once, so that no contender waits for the disk; returns the number of pictures."""
+    paths = [path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES]
+    for path in paths:
+        path.read_bytes()
+    return len(paths)
+
+
+def seconds_row(name: str, runs: list[Measured]) -> Row:
+    """The median wall time of a contender's processes."""
+    single = ", ".join(f"{run.seconds:.2f}" for run in runs)
+    return Row(name, median_seconds(runs), "s", detail=f"whole process, median of {single}")
+
+
+def with_cache_folder(folder: Path, command: list[str]) -> list[str]:
+    """The command with its own folder for converted networks, so that nothing is left from earlier runs."""
+    return ["env", f"IMGCLASS_CACHE_DIR={folder}", *command]
+
+
+def old_retrain_command(settings: Settings, run: str, *flags: object) -> list[str]:
+    """The old script, with all that it writes in a folder of this run."""
+    folder = settings.scratch / run
+    folder.mkdir(exist_ok=True)
+    outputs = ("--output_graph", folder / "graph.pb", "--output_labels", folder / "labels.txt")
+    folders = ("--bottleneck_dir", folder / "bottlenecks", "--summaries_dir", folder / "logs")
+    return module_command("benchmarks.old_retrain", "--image_dir", settings.image_dir, *folders, *outputs, *flags)
+
+
+def own_retrain_command(settings: Settings, run: str, image_dir: Path, *flags: object) -> list[str]:
+    """`imgclass retrain`, with all that it writes in a folder of this run."""
+    folder = settings.scratch / run
+    folder.mkdir(exist_ok=True)
+    folders = ("--bottleneck_dir", folder / "bottlenecks", "--output_graph", folder / "classifier")
+    command = module_command("imgclass_course.cli", "retrain", "--image_dir", image_dir, *folders, *flags)
+    return with_cache_folder(folder / "cache", command)
+
+
+def retraining(settings: Settings) -> list[Row]:
+    """Whole retraining with 500 steps, cold and warm, against the old script."""
+    steps = ("--how_many_training_steps", TRAINING_STEPS)
+
+    def own(repeat: int) -> list[str]:
+        return own_retrain_command(settings, f"own{repeat}", settings.image_dir, *steps)
+
+    def old(repeat: int) -> list[str]:
+        return old_retrain_command(settings, f"old{repeat}", *steps)
+
+    names = ("old, cold", "imgclass, cold", "old, warm", "imgclass, warm")
+    runs = interleaved(dict(zip(names, (old, own, old, own), strict=True)), settings.repeats)
+    rows = [seconds_row(name, runs[name]) for name in names]
+    for start, limit in (("cold", 0.65), ("warm", 0.4)):
+        ratio = median_seconds(runs[f"imgclass, {start}"]) / median_seconds(runs[f"old, {start}"])
+        rows.append(Row(f"imgclass / old, {start}", ratio, "", Target(limit, at_least=False), "wall time"))
+    accuracy = median_result(runs["old, cold"], "test_accuracy")
+    return [*rows, Row("accuracy of the old script", accuracy, "", detail="on its own random test tenth")]
+
+
+def rate_row(name: str, runs: list[Measured]) -> Row:
+    """The median speed of a contender's extraction step, as it measured itself."""
+    single = ", ".join(f"{run.result['pictures_per_second']:.0f}" for run in runs)
+    detail = f"extraction step, median of {single}"
+    return Row(name, median_result(runs, "pictures_per_second"), "pictures/s", detail=detail)
+
+
+def own_extract_command(settings: Settings, image_dir: Path, store: str) -> list[str]:
+    """This library's extraction into a store in the scratch folder."""
+    flags = ("--image_dir", image_dir, "--bottleneck_dir", settings.scratch / store)
+    return with_cache_folder(settings.scratch / "cache", module_command("benchmarks.own_extract", *flags))
+
+
+def extraction(settings: Settings) -> list[Row]:
+    """Feature extraction of all pictures into an empty store, against the Keras loop and the old way."""
+
+    def own(repeat: int) -> list[str]:
+        return own_extract_command(settings, settings.image_dir, f"store{repeat}")
+
+    def loop(repeat: int) -> list[str]:
+        output = settings.scratch / f"features{repeat}.npy"
+        return module_command("benchmarks.keras_loop", "--image_dir", settings.image_dir, "--output", output)
+
+    def old(repeat: int) -> list[str]:
+        return old_retrain_command(settings, f"old{repeat}", "--extract_only")
+
+    runs = interleaved({"imgclass": own, "Keras loop": loop, "old way": old}, settings.repeats)
+    rows = [make(name, runs[name]) for make in (rate_row, seconds_row) for name in runs]
+    for other, limit in (("Keras loop", 1.4), ("old way", 3.0)):
+        rate = median_result(runs["imgclass"], "pictures_per_second") / median_result(
+            runs[other], "pictures_per_second"
+        )
+        whole = median_seconds(runs[other]) / median_seconds(runs["imgclass"])
+        rows.append(Row(f"imgclass against {other}, extraction step", rate, "times as fast", Target(limit)))
+        rows.append(Row(f"imgclass against {other}, whole process", whole, "times as fast", Target(limit)))
+    return rows
+
+
+def accuracy(settings: Settings) -> list[Row]:
+    """Validation accuracy of `imgclass retrain` on a folder that brings its own train and validation folders."""
+    parent = settings.image_dir.parent
+    if settings.validation_dir is None or settings.validation_dir.parent != parent:
+        print("accuracy is left out: it needs --validation_dir beside --image_dir", file=sys.stderr)
+        return []
+    run = measure(own_retrain_command(settings, "accuracy", parent))
+    metrics = json.loads((settings.scratch / "accuracy" / "classifier" / "metrics.json").read_text())
+    correct, count = metrics["validation"]["correct"], metrics["validation"]["n"]
+    detail = f"{wilson_detail(correct, count)}; default settings; {run.seconds:.1f} s"
+    return [Row("validation accuracy", correct / count, "", Target(0.88), detail)]
+
+
+def starting(settings: Settings) -> list[Row]:
+    """Seconds until the package is imported, and until the command line shows its help."""
+    commands = {
+        "import imgclass_course": lambda _: [sys.executable, "-c", "import imgclass_course"],
+        "imgclass --help": lambda _: module_command("imgclass_course.cli", "--help"),
+    }
+    runs = interleaved(commands, START_REPEATS)
+    limits = dict(zip(commands, (0.5, 1.0), strict=True))
+    detail = f"whole process, median of {START_REPEATS}"
+    return [
+        Row(name, median_seconds(runs[name]), "s", Target(limit, at_least=False), detail)
+        for name, limit in limits.items()
+    ]
+
+
+def warm_start(settings: Settings) -> list[Row]:
+    """Seconds from a store of 100,000 made-up vectors to X in memory, and the cost of one new picture among them."""
+
+    def command(*flags: object) -> list[str]:
+        folder = ("--folder", settings.scratch / "warm")
+        return with_cache_folder(settings.scratch / "cache", module_command("benchmarks.warm_start", *folder, *flags))
+
+    measure(command("--prepare", WARM_VECTORS))
+    [runs] = interleaved({"warm start": lambda _: command()}, settings.repeats).values()
+    seconds = {part: median_result(runs, f"{part}_seconds") for part in ("list", "load")}
+    passes = measure(command("--new_picture")).result["new_picture_passes"]
+    limit, name = Target(2, at_least=False), f"{WARM_VECTORS:,} vectors in memory"
+    return [
+        Row("the folder listed and each file recognised", seconds["list"], "s", detail="one stat per file"),
+        Row(f"{name}, from the store", seconds["load"], "s", limit, "lookup alone"),
+        Row(f"{name}, from the folder", sum(seconds.values()), "s", limit, "both together, without imports"),
+        Row("forward passes for one new picture", passes, "", Target(1, at_least=False), "counted at the engine"),
+    ]
+
+
+def copy_pictures(source: Path, destination: Path, count: int) -> None:
+    """Copy the first pictures, in an order that mixes the classes, into the same class folders elsewhere."""
+    paths = [path for path in source.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES]
+    for path in sorted(paths, key=lambda path: path.name)[:count]:
+        target = destination / path.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+
+
+def memory(settings: Settings) -> list[Row]:
+    """Peak memory of extraction for n and for 4 n pictures: only the vectors may add to it."""
+    many = read_pictures(settings.image_dir) // 4 * 4
+    folders = {count: settings.scratch / f"pictures{count}" for count in (many // 4, many)}
+    for count, folder in folders.items():
+        copy_pictures(settings.image_dir, folder, count)
+
+    def command(count: int) -> Callable[[int], list[str]]:
+        return lambda repeat: own_extract_command(settings, folders[count], f"store{count}_{repeat}")
+
+    runs = interleaved({f"{count} pictures": command(count) for count in folders}, settings.repeats)
+    peaks = [median(run.peak_memory for run in contender) / MEGABYTE for contender in runs.values()]
+    vectors = (many - many // 4) * FEATURE_DIM * FLOAT32_BYTES / MEGABYTE
+    rows = [Row(f"peak, {name}", peak, "MB", detail="resident") for name, peak in zip(runs, peaks, strict=True)]
+    excess = peaks[1] - peaks[0] - vectors
+    detail = f"the vectors themselves are {vectors:.1f} MB"
+    return [*rows, Row("growth beyond the vectors", excess, "MB", Target(ALLOWED_EXCESS, at_least=False), detail)]
+
+
+def clipart(settings: Settings) -> list[Row]:
+    """The drawings that come along: a head on cached vectors against a small network from scratch, five folds."""
+    command = with_cache_folder(settings.scratch / "cache", module_command("benchmarks.clipart"))
+    right = measure(command).result
+    head, scratch = right["head"], right["scratch"]
+    return [
+        Row("head on vectors", mean(head), "accuracy", Target(0.75), wilson_detail(sum(head), len(head))),
+        Row("network from scratch", mean(scratch), "accuracy", None, wilson_detail(sum(scratch), len(scratch))),
+        Row("difference", mean(head) - mean(scratch), "accuracy", Target(0.2), paired_detail(head, scratch)),
+    ]
+
+
+Measurement = Callable[[Settings], list[Row]]
+MEASUREMENTS: dict[str, tuple[str, Measurement]] = {
+    "extraction": ("Feature extraction", extraction),
+    "retraining": ("Retraining with 500 steps", retraining),
+    "accuracy": ("Accuracy", accuracy),
+    "warm_start": (f"Warm start with {WARM_VECTORS:,} pictures", warm_start),
+    "memory": ("Memory of extraction", memory),
+    "clipart": ("Few pictures: the drawings that come along", clipart),
+    "starting": ("Start-up", starting),
+}
+
+
+def parse_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The flags of this program."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--image_dir", type=Path, required=True, help="folder of class folders with JPEG pictures")
+    parser.add_argument("--validation_dir", type=Path, help="the same classes; beside image_dir, both in one folder")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/RESULTS.md"))
+    parser.add_argument("--repeats", type=int, default=3, help="interleaved runs per contender")
+    parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, default=list(MEASUREMENTS))
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    """Run the chosen measurements one after the other; the results file is written after each."""
+    flags = parse_flags()
+    pictures = read_pictures(flags.image_dir)
+    sections = {}
+    for name in flags.only:
+        title, measurement = MEASUREMENTS[name]
+        with tempfile.TemporaryDirectory(prefix="imgclass_bench_") as scratch:
+            validation_dir = flags.validation_dir and flags.validation_dir.resolve()
+            sections[title] = measurement(
+                Settings(flags.image_dir.resolve(), validation_dir, Path(scratch), flags.repeats)
+            )
+        write_markdown(flags.out, sections, pictures, flags.repeats)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,361 @@
+"""The form of a lesson, as functions that can fail: each takes a `Lesson` and returns what is wrong, one line each."""
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import nbformat
+from nbformat import NotebookNode
+
+TOP = Path(__file__).resolve().parent.parent
+PACKAGE = "imgclass_course"
+
+OPENING_LABELS = ("**You will be able to**", "**You need**", "**Time**")
+CLOSING_HEADINGS = ["## What you saw", "## Exercises", "## Next"]
+EXERCISES = 3
+
+MAX_MEDIAN_LINES = 5
+MAX_EXPORTED_CELL_LINES = 25
+MAX_FUNCTION_LINES = 20
+MAX_MODULE_LINES = 250
+MAX_FILE_BYTES = 900_000
+CELLS_UNTIL_PROVED = 3
+
+# Tags that something reads. A tag with a typing error would silently do nothing.
+IGNORE_TAGS = {"nbval-ignore-output", "nbval-skip"}
+ERROR_TAGS = {"raises-exception", "nbval-raises-exception"}
+KNOWN_TAGS = IGNORE_TAGS | ERROR_TAGS | {"parameters", "nbval-check-output", "skip-execution"}
+
+MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|tmp|Users|var/folders)/|\b[A-Za-z]:\\")
+TIMING = re.compile(r"\b\d+(?:\.\d+)? ?(?:s|ms|µs|us|sec|seconds?|minutes?|(?:images|pictures|it|steps)/s)\b")
+NETWORK_CALLS = {"urlopen", "urlretrieve", "get_file"}
+NETWORK_COMMAND = re.compile(r"^\s*[!%].*\b(?:curl|wget|pip|conda|apt-get)\b", re.MULTILINE)
+MAGIC = re.compile(r"^(\s*)[%!?].*", re.MULTILINE)
+DIRECTIVE = re.compile(r"^#\|[ \t]*(\w+)[ \t:]*(.*)$", re.MULTILINE)
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Definition = Function | ast.ClassDef
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A notebook, its size on disk in bytes, and the modules that lessons before it export."""
+
+    name: str
+    notebook: NotebookNode
+    size: int = 0
+    earlier_modules: frozenset[str] = frozenset()
+
+    @property
+    def code_cells(self) -> list[NotebookNode]:
+        """The code cells, in order."""
+        return [cell for cell in self.notebook.cells if cell.cell_type == "code"]
+
+    @property
+    def exported_cells(self) -> list[NotebookNode]:
+        """The code cells that become part of the library, in order."""
+        return [cell for cell in self.code_cells if is_exported(cell)]
+
+
+Check = Callable[[Lesson], list[str]]
+
+
+def directives(cell: NotebookNode) -> dict[str, str]:
+    """Return nbdev's `#|` directives of `cell` with what follows each."""
+    return {name: value.strip() for name, value in DIRECTIVE.findall(cell.source)}
+
+
+def is_exported(cell: NotebookNode) -> bool:
+    """Return whether nbdev copies `cell` into the library."""
+    return bool({"export", "exports", "exporti"} & directives(cell).keys())
+
+
+def tags(cell: NotebookNode) -> set[str]:
+    """Return the tags of `cell`."""
+    return set(cell.metadata.get("tags", []))
+
+
+def parse(cell: NotebookNode) -> ast.Module:
+    """Return the syntax tree of a code cell; lines for Jupyter and the shell count as `pass`."""
+    if cell.source.startswith("%%"):
+        return ast.Module(body=[], type_ignores=[])
+    return ast.parse(MAGIC.sub(r"\1pass", cell.source))
+
+
+def docstring_lines(tree: ast.AST) -> set[int]:
+    """Return the numbers of the lines that docstrings in `tree` take."""
+    numbers: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, Definition) and ast.get_docstring(node) is not None:
+            numbers.update(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    return numbers
+
+
+def count_lines(cell: NotebookNode) -> int:
+    """Return the number of lines of `cell` that are neither blank nor a comment, directive or docstring."""
+    docstrings = docstring_lines(parse(cell))
+    lines = [line.strip() for number, line in enumerate(cell.source.splitlines(), start=1) if number not in docstrings]
+    return sum(bool(line) and not line.startswith("#") for line in lines)
+
+
+def functions(cell: NotebookNode) -> Iterator[Function]:
+    """Yield every function and method that `cell` defines."""
+    yield from (node for node in ast.walk(parse(cell)) if isinstance(node, Function))
+
+
+def body_lines(function: Function) -> int:
+    """Return how many lines the body of `function` spans, without its docstring."""
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def texts(cell: NotebookNode) -> list[str]:
+    """Return every text among the outputs of `cell`: streams, plain text, HTML."""
+    found = []
+    for output in cell.outputs:
+        found.append(output.get("text", ""))
+        found += [text for kind, text in output.get("data", {}).items() if kind.startswith("text/")]
+    return found
+
+
+def headings(lesson: Lesson) -> list[str]:
+    """Return the second-level headings of `lesson`, in order."""
+    sources = [cell.source for cell in lesson.notebook.cells if cell.cell_type == "markdown"]
+    return [line.rstrip() for source in sources for line in source.splitlines() if line.startswith("## ")]
+
+
+def section(lesson: Lesson, heading: str) -> tuple[str, list[NotebookNode]]:
+    """Return the Markdown under `heading`, up to the next second-level heading, and the code cells there."""
+    inside, text, code = False, [], []
+    for cell in lesson.notebook.cells:
+        if cell.cell_type == "code":
+            code += [cell] if inside else []
+            continue
+        for line in cell.source.splitlines():
+            if line.startswith("## "):
+                inside = line.rstrip() == heading
+            elif inside:
+                text.append(line)
+    return "\n".join(text), code
+
+
+def modules_of(notebook: NotebookNode) -> set[str]:
+    """Return the names of the modules that `notebook` exports."""
+    found = [directives(cell) for cell in notebook.cells if cell.cell_type == "code"]
+    names = {names[kind] for names in found for kind in ("default_exp", "export") if names.get(kind)}
+    return {name.split()[0] for name in names}
+
+
+def imported_modules(tree: ast.Module) -> set[str]:
+    """Return the modules of this package that `tree` imports, without the package's name."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
+            names |= {f"{PACKAGE}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return {name.removeprefix(f"{PACKAGE}.") for name in names if name.startswith(f"{PACKAGE}.")}
+
+
+def check_opening(lesson: Lesson) -> list[str]:
+    """Title, subtitle (the module's docstring), and the three labelled lines."""
+    first = lesson.notebook.cells[0]
+    lines = [line for line in first.source.splitlines() if line.strip()]
+    if first.cell_type != "markdown" or len(lines) < 2 or not lines[0].startswith("# "):
+        return ["the first cell is not Markdown that opens with a `# ` title"]
+    problems = [] if lines[1].startswith("> ") else ["the line after the title is not a `> ` subtitle"]
+    labels = [label for line in lines for label in OPENING_LABELS if line.startswith(label)]
+    if labels != list(OPENING_LABELS):
+        problems.append(f"the opening lacks one of these labels, in this order: {', '.join(OPENING_LABELS)}")
+    return problems
+
+
+def check_closing(lesson: Lesson) -> list[str]:
+    """What you saw, with a table; three exercises; what comes next."""
+    if headings(lesson)[-3:] != CLOSING_HEADINGS:
+        return [f"the last three sections are not {', '.join(CLOSING_HEADINGS)}"]
+    problems = []
+    summary, code = section(lesson, CLOSING_HEADINGS[0])
+    if "|---" not in summary.replace(" ", "") and not any("<table" in text for cell in code for text in texts(cell)):
+        problems.append("`## What you saw` has no table")
+    exercises, _ = section(lesson, CLOSING_HEADINGS[1])
+    if re.findall(r"^(\d+)\. ", exercises, re.MULTILINE) != [str(number + 1) for number in range(EXERCISES)]:
+        problems.append(f"`## Exercises` has not {EXERCISES} items numbered from 1")
+    if not section(lesson, CLOSING_HEADINGS[2])[0].strip():
+        problems.append("`## Next` is empty")
+    return problems
+
+
+def check_parameters(lesson: Lesson) -> list[str]:
+    """One cell tagged `parameters`, before the first section, of nothing but UPPER_CASE = literal."""
+    if sum("parameters" in tags(cell) for cell in lesson.code_cells) != 1:
+        return ["not exactly one code cell is tagged `parameters`"]
+    for cell in lesson.notebook.cells:
+        if cell.cell_type == "markdown" and re.search("^## ", cell.source, re.MULTILINE):
+            return ["the cell tagged `parameters` comes after the first section's heading"]
+        if "parameters" in tags(cell):
+            others = [ast.unparse(statement) for statement in parse(cell).body if not is_constant(statement)]
+            return [f"`{other}` in the cell tagged `parameters` is not NAME = literal" for other in others]
+    return []
+
+
+def is_constant(statement: ast.stmt) -> bool:
+    """Return whether `statement` gives one UPPER_CASE name a literal value."""
+    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+        return False
+    target = statement.targets[0]
+    try:
+        ast.literal_eval(statement.value)
+    except ValueError:
+        return False
+    return isinstance(target, ast.Name) and target.id.isupper()
+
+
+def check_lengths(lesson: Lesson) -> list[str]:
+    """Small cells, functions and modules."""
+    middle = median(count_lines(cell) for cell in lesson.code_cells)
+    problems = [f"the median code cell has {middle} lines"] if middle > MAX_MEDIAN_LINES else []
+    for cell in lesson.exported_cells:
+        number, lines = cell.execution_count, count_lines(cell)
+        if lines > MAX_EXPORTED_CELL_LINES:
+            problems.append(f"exported cell {number} has {lines} lines (at most {MAX_EXPORTED_CELL_LINES})")
+        for function in functions(cell):
+            if body_lines(function) > MAX_FUNCTION_LINES:
+                problems.append(f"`{function.name}` has {body_lines(function)} lines (at most {MAX_FUNCTION_LINES})")
+    total = sum(count_lines(cell) for cell in lesson.exported_cells)
+    if total > MAX_MODULE_LINES:
+        problems.append(f"the exported cells have {total} lines (at most {MAX_MODULE_LINES})")
+    return problems
+
+
+def check_execution_counts(lesson: Lesson) -> list[str]:
+    """Every code cell was run, in order, and none is empty."""
+    counts = [cell.execution_count for cell in lesson.code_cells]
+    problems = [] if counts == list(range(1, len(counts) + 1)) else ["the execution counts are not 1..n"]
+    if any(not cell.source.strip() for cell in lesson.notebook.cells):
+        problems.append("there is an empty cell")
+    return problems
+
+
+def check_outputs(lesson: Lesson) -> list[str]:
+    """No errors (except where a tag expects one), no stderr, no paths of the machine."""
+    problems = []
+    for cell in lesson.code_cells:
+        kinds = {output.get("name", output.output_type) for output in cell.outputs}
+        if "error" in kinds and not tags(cell) & ERROR_TAGS:
+            problems.append(f"cell {cell.execution_count} stores an error")
+        if "stderr" in kinds:
+            problems.append(f"cell {cell.execution_count} stores what was printed to stderr")
+        if any(MACHINE_PATH.search(text) or str(TOP) in text for text in texts(cell)):
+            problems.append(f"cell {cell.execution_count} shows a path of the machine that it ran on")
+    return problems
+
+
+def check_timings(lesson: Lesson) -> list[str]:
+    """No timings in outputs that nbval compares."""
+    problems = []
+    for cell in lesson.code_cells:
+        found = None if tags(cell) & IGNORE_TAGS else TIMING.search("\n".join(texts(cell)))
+        if found:
+            problems.append(f"cell {cell.execution_count} shows a timing, `{found[0]}`, in an output that is compared")
+    return problems
+
+
+def check_tags(lesson: Lesson) -> list[str]:
+    """Only tags that something reads, few outputs that are not compared, and no marker that ends up in the library."""
+    problems = [f"unknown tag `{tag}`" for cell in lesson.code_cells for tag in sorted(tags(cell) - KNOWN_TAGS)]
+    ignored = sum(bool(tags(cell) & IGNORE_TAGS) for cell in lesson.code_cells)
+    allowed = max(4, len(lesson.code_cells) // 5)
+    if ignored > allowed:
+        problems.append(f"{ignored} cells are not compared (at most {allowed})")
+    if any(re.search(r"^\s*#+\s*NBVAL_", cell.source, re.MULTILINE) for cell in lesson.code_cells):
+        problems.append("a `# NBVAL_...` comment: use a tag, since comments of exported cells end up in the library")
+    return problems
+
+
+def check_size(lesson: Lesson) -> list[str]:
+    """A file that opens quickly and keeps the repository small."""
+    return [f"the file has {lesson.size:,} bytes (at most {MAX_FILE_BYTES:,})"] if lesson.size > MAX_FILE_BYTES else []
+
+
+def names_used(tree: ast.AST) -> set[str]:
+    """Return every name and attribute that `tree` mentions."""
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return names | {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+def has_test(tree: ast.Module) -> bool:
+    """Return whether `tree` asserts something or shows an error being caught."""
+    return any(isinstance(node, ast.Assert | ast.Try) for node in ast.walk(tree))
+
+
+def reached(trees: list[ast.Module], definitions: list[Definition]) -> set[str]:
+    """Return the names that `trees` use, and what the used ones of `definitions` use (such as a result's class)."""
+    used = set().union(*map(names_used, trees))
+    return used.union(*(names_used(node) for node in definitions if node.name in used))
+
+
+def check_proved(lesson: Lesson) -> list[str]:
+    """Each public function and class is used, beside an assertion, soon after its definition."""
+    problems = []
+    cells = lesson.code_cells
+    where = f"in the {CELLS_UNTIL_PROVED} code cells after it"
+    for place, cell in enumerate(cells):
+        trees = [parse(later) for later in cells[place + 1 : place + 1 + CELLS_UNTIL_PROVED]]
+        definitions = [node for node in parse(cell).body if isinstance(node, Definition)] if is_exported(cell) else []
+        public = sorted(node.name for node in definitions if not node.name.startswith("_"))
+        unused = set(public) - reached(trees, definitions)
+        problems += [f"`{name}` is not used {where}" for name in sorted(unused)]
+        if public and not any(map(has_test, trees)):
+            problems.append(f"nothing is asserted about {', '.join(public)} {where}")
+    return problems
+
+
+def check_imports(lesson: Lesson) -> list[str]:
+    """Nothing of this package is imported but what earlier lessons export."""
+    problems = []
+    for cell in lesson.code_cells:
+        later = imported_modules(parse(cell)) - lesson.earlier_modules
+        problems += [f"`{PACKAGE}.{name}` is not a module of an earlier lesson" for name in sorted(later)]
+    return problems
+
+
+def check_network(lesson: Lesson) -> list[str]:
+    """No cell of the lesson itself opens an address or installs something."""
+    problems = []
+    for cell in lesson.code_cells:
+        if not is_exported(cell) and (names_used(parse(cell)) & NETWORK_CALLS or NETWORK_COMMAND.search(cell.source)):
+            problems.append(f"cell {cell.execution_count} uses the network")
+    return problems
+
+
+CHECKS: tuple[Check, ...] = (
+    check_opening,
+    check_closing,
+    check_parameters,
+    check_lengths,
+    check_execution_counts,
+    check_outputs,
+    check_timings,
+    check_tags,
+    check_size,
+    check_proved,
+    check_imports,
+    check_network,
+)
+
+
+def load_lessons(folder: Path) -> list[Lesson]:
+    """Return the lessons in `folder` (files whose names begin with two digits), in teaching order."""
+    lessons: list[Lesson] = []
+    modules: frozenset[str] = frozenset()
+    for path in sorted(folder.glob("[0-9][0-9]*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        lessons.append(Lesson(path.stem, notebook, path.stat().st_size, modules))
+        modules |= modules_of(notebook)
+    return lessons
