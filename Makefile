@@ -42,9 +42,8 @@ $(STAMP): settings.ini constraints.txt setup.py
 	@touch $@
 
 run: $(STAMP)  ## Train a classifier on data/clipart, then name three pictures with it
-	@$(BIN)/imgclass retrain --image_dir data/clipart --output_graph $(CLASSIFIER) --report $(CLASSIFIER)/report.html
-	@$(BIN)/imgclass label --graph $(CLASSIFIER) $(PICTURES)
-	@echo "Report: $(CLASSIFIER)/report.html"
+	@$(BIN)/imgclass retrain --image_dir data/clipart --testing_percentage 20 --output_graph $(CLASSIFIER)
+	@$(BIN)/imgclass label --graph $(CLASSIFIER) --top 2 $(PICTURES)
 
 lab: $(STAMP)  ## Open the lessons in JupyterLab
 	@cd nbs && ../$(BIN)/jupyter lab

@@ -7,7 +7,7 @@ __all__ = ['FORMAT', 'APPLICATION_ID', 'SCHEMA', 'WAIT_SECONDS', 'SETTLED_NS', '
            'StoreError', 'BottleneckStore', 'StoreCheck', 'Augmentation', 'num_cores', 'map_in_threads',
            'picture_vector', 'Bottlenecks', 'extract']
 
-# %% ../nbs/06_bottlenecks.ipynb #250947b0
+# %% ../nbs/06_bottlenecks.ipynb #9a6ebab0
 import hashlib
 import os
 import sqlite3
@@ -16,7 +16,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -28,9 +28,9 @@ from fastcore.basics import patch
 
 from .backbones import Backbone
 from .datasets import FileFacts, FileState, printable
-from .images import MAX_IMAGE_BYTES, CourseError, ImageError, load_image
+from .images import CourseError, ImageError, load_image
 
-# %% ../nbs/06_bottlenecks.ipynb #91feaf2f
+# %% ../nbs/06_bottlenecks.ipynb #4f78619e
 FORMAT = 1  # raised when the tables change
 APPLICATION_ID = 0x696D6763  # marks the file as ours, in SQLite's header
 SCHEMA = """
@@ -43,7 +43,7 @@ CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEG
 WAIT_SECONDS = 120  # for another process to finish its transaction
 SETTLED_NS = 2_000_000_000  # a file changed less than this before it was read may change again within one clock tick
 
-
+# %% ../nbs/06_bottlenecks.ipynb #a2e28709
 class StoreError(CourseError):
     "A bottleneck store that cannot be used, with what to do."
 
@@ -54,7 +54,9 @@ def _explain(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        hint = "free some space" if "full" in str(error) else "check that its folder exists, is on a local disk and can be written"
+        hint = (
+            "free some space" if "full" in str(error) else "check that its folder is on a local disk and can be written"
+        )
         raise StoreError(f"The bottleneck store {printable(path)} cannot be used ({error}): {hint}.") from error
     except sqlite3.DatabaseError as error:
         raise StoreError(
@@ -85,7 +87,7 @@ class BottleneckStore:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-# %% ../nbs/06_bottlenecks.ipynb #9bf20a5f
+# %% ../nbs/06_bottlenecks.ipynb #0cd50934
 @contextmanager
 def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     "All that is written inside is kept together, or nothing of it."
@@ -98,7 +100,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
     connection.execute("COMMIT")
 
-
+# %% ../nbs/06_bottlenecks.ipynb #35d8011d
 def _check_format(connection: sqlite3.Connection, path: Path) -> None:
     "Make the tables in an empty database; refuse a foreign or newer one."
     with _transaction(connection):
@@ -117,7 +119,7 @@ def _check_format(connection: sqlite3.Connection, path: Path) -> None:
                 "folder, or delete it and the bottlenecks are computed again."
             )
 
-# %% ../nbs/06_bottlenecks.ipynb #13e3fefc
+# %% ../nbs/06_bottlenecks.ipynb #df006ece
 @patch
 def add(
     self: BottleneckStore,
@@ -133,7 +135,8 @@ def add(
         insert = "INSERT OR IGNORE INTO spaces (fingerprint, name, dim) VALUES (?, ?, ?)"
         self._connection.execute(insert, (fingerprint, name, len(vectors[0])))
         space, _ = self._space(fingerprint)
-        rows = [(space, bytes.fromhex(digest), view, value, zlib.crc32(value)) for digest, value in zip(digests, values, strict=True)]
+        rows = zip(map(bytes.fromhex, digests), values, strict=True)
+        rows = [(space, digest, view, value, zlib.crc32(value)) for digest, value in rows]
         self._connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?, ?)", rows)
 
 
@@ -143,7 +146,7 @@ def _space(self: BottleneckStore, fingerprint: str) -> tuple[int, int]:
     query = "SELECT id, dim FROM spaces WHERE fingerprint = ?"
     return self._connection.execute(query, (fingerprint,)).fetchone() or (0, 0)
 
-# %% ../nbs/06_bottlenecks.ipynb #4aa0d143
+# %% ../nbs/06_bottlenecks.ipynb #9ef025b5
 @patch
 def _stored(
     self: BottleneckStore, space: int, view: int, wanted: dict[bytes, list[int]]
@@ -157,7 +160,7 @@ def _stored(
         for digest in wanted:
             yield from self._connection.execute(f"{query} AND digest = ?", (space, view, digest))
 
-
+# %% ../nbs/06_bottlenecks.ipynb #cec1ba58
 @patch
 def load(
     self: BottleneckStore,
@@ -179,16 +182,31 @@ def load(
                 found[rows[digest]] = True
     return vectors, found
 
-# %% ../nbs/06_bottlenecks.ipynb #f17d4fd7
+# %% ../nbs/06_bottlenecks.ipynb #24d4513b
 @patch
 def recall_files(self: BottleneckStore, files: Sequence[FileState]) -> list[FileFacts | None]:
     "What is known of files that have not changed since, `None` for the others."
-    query = "SELECT digest, width, height, problem FROM files WHERE path = ? AND size = ? AND mtime_ns = ?"
+    paths = [os.fsencode(file.path) for file in files]
     with _explain(self.path):
-        rows = [self._connection.execute(query, (os.fsencode(path), *state)).fetchone() for path, *state in files]
-    return [FileFacts(row[0].hex(), *row[1:]) if row else None for row in rows]
+        known = self._known_files(paths)
+    return [
+        FileFacts(facts[0].hex(), *facts[1:]) if (size, mtime_ns) == (file.size, file.mtime_ns) else None
+        for file, (size, mtime_ns, *facts) in zip(files, (known.get(path, (None, None)) for path in paths), strict=True)
+    ]
 
 
+@patch
+def _known_files(self: BottleneckStore, paths: Sequence[bytes]) -> dict[bytes, tuple]:
+    "The rows of files by path: by reading all where most are wanted, else one by one."
+    query = "SELECT path, size, mtime_ns, digest, width, height, problem FROM files"
+    (stored,) = self._connection.execute("SELECT count(*) FROM files").fetchone()
+    if len(paths) * 2 > stored:
+        rows = self._connection.execute(query)
+    else:
+        rows = (self._connection.execute(f"{query} WHERE path = ?", (path,)).fetchone() for path in paths)
+    return {row[0]: row[1:] for row in rows if row}
+
+# %% ../nbs/06_bottlenecks.ipynb #00b3823d
 @patch
 def remember_files(self: BottleneckStore, files: Sequence[FileState], facts: Sequence[FileFacts]) -> None:
     "Keep what was learnt of files; one that could not be opened is not kept, since it may open tomorrow."
@@ -208,7 +226,17 @@ def remember_problem(self: BottleneckStore, path: str | os.PathLike, problem: st
     with _explain(self.path), _transaction(self._connection):
         self._connection.execute("UPDATE files SET problem = ? WHERE path = ?", (problem, os.fsencode(path)))
 
-# %% ../nbs/06_bottlenecks.ipynb #1eca74de
+# %% ../nbs/06_bottlenecks.ipynb #8d6d22ae
+@patch
+def info(self: BottleneckStore) -> pd.DataFrame:
+    "Number of vectors, their length and their megabytes, per backbone."
+    query = """SELECT name, dim, count(value), coalesce(sum(length(value)), 0) / 1e6 FROM spaces
+               LEFT JOIN vectors ON space = spaces.id GROUP BY spaces.id ORDER BY name, fingerprint"""
+    with _explain(self.path):
+        rows = self._connection.execute(query).fetchall()
+    return pd.DataFrame(rows, columns=["backbone", "feature_dim", "vectors", "MB"])
+
+# %% ../nbs/06_bottlenecks.ipynb #0abe21d2
 class StoreCheck(NamedTuple):
     "What `BottleneckStore.verify` found."
 
@@ -232,17 +260,7 @@ def verify(self: BottleneckStore) -> StoreCheck:
         self._connection.executemany("DELETE FROM vectors WHERE rowid = ?", damaged)
     return StoreCheck(count, len(damaged))
 
-
-@patch
-def info(self: BottleneckStore) -> pd.DataFrame:
-    "Number of vectors, their length and their megabytes, per backbone."
-    query = """SELECT name, dim, count(value), coalesce(sum(length(value)), 0) / 1e6 FROM spaces
-               LEFT JOIN vectors ON space = spaces.id GROUP BY spaces.id ORDER BY name, fingerprint"""
-    with _explain(self.path):
-        rows = self._connection.execute(query).fetchall()
-    return pd.DataFrame(rows, columns=["backbone", "feature_dim", "vectors", "MB"])
-
-
+# %% ../nbs/06_bottlenecks.ipynb #a2500c3c
 @patch
 def prune(self: BottleneckStore) -> int:  # how many vectors were removed
     "Forget files that are gone, then vectors of pictures that no known file holds; give the space back."
@@ -256,7 +274,7 @@ def prune(self: BottleneckStore) -> int:  # how many vectors were removed
         self._connection.execute("VACUUM")
     return removed
 
-# %% ../nbs/06_bottlenecks.ipynb #0a4d75f2
+# %% ../nbs/06_bottlenecks.ipynb #801dcf28
 BATCH_SIZE = 64  # vectors per transaction: what a killed process loses at most
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -269,7 +287,7 @@ class Augmentation(Protocol):
 
     def __call__(self, image: np.ndarray, seed: int) -> np.ndarray: ...
 
-
+# %% ../nbs/06_bottlenecks.ipynb #c807723f
 def num_cores() -> int:
     "How many processor cores this process may use."
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -336,7 +354,7 @@ def _attempt(function: Callable[[], np.ndarray]) -> np.ndarray | ImageError | OS
 def _describe(error: ImageError | OSError) -> str:
     return str(error) if isinstance(error, ImageError) else f"the file cannot be read ({error.strerror})"
 
-# %% ../nbs/06_bottlenecks.ipynb #6887e18b
+# %% ../nbs/06_bottlenecks.ipynb #45b0b480
 Outcome = tuple[str, str, "np.ndarray | ImageError | OSError"]  # path, digest, vector or error
 
 
@@ -348,16 +366,28 @@ def _space_fingerprint(backbone: Backbone, view: int, augmentation: Augmentation
     return f"{backbone.fingerprint} {augmentation.fingerprint}"
 
 
-def _batches(outcomes: Iterator[Outcome], total: int) -> Iterator[list[Outcome]]:
-    "Outcomes in batches of one transaction, with a progress bar on a terminal."
+def _compute(
+    root: Path,
+    unknown: pd.DataFrame,
+    backbone: Backbone,
+    view: int,
+    augmentation: Augmentation | None,
+    workers: int | None,
+) -> Iterator[list[Outcome]]:
+    "Vectors of pictures, or errors, in batches of one transaction, with a progress bar on a terminal."
     from tqdm import tqdm
 
-    with tqdm(outcomes, total=total, desc="Bottlenecks", unit=" pictures", disable=None if total else True) as shown:
+    def outcome(item: tuple[str, str]) -> Outcome:
+        return *item, _attempt(lambda: picture_vector(root / item[0], item[1], backbone, view, augmentation))
+
+    items = unknown[["path", "digest"]].itertuples(index=False, name=None)
+    outcomes = map_in_threads(outcome, items, workers)
+    with tqdm(outcomes, "Bottlenecks", len(unknown), unit=" pictures", disable=None if len(unknown) else True) as shown:
         remaining = iter(shown)
         while batch := list(islice(remaining, BATCH_SIZE)):
             yield batch
 
-
+# %% ../nbs/06_bottlenecks.ipynb #08339853
 def _keep(store: BottleneckStore, fingerprint: str, name: str, view: int, root: Path, batch: list[Outcome]) -> None:
     "Put a batch into the store: the vectors, and which files turned out to be damaged."
     vectors = {digest: result for _, digest, result in batch if isinstance(result, np.ndarray)}
@@ -367,7 +397,7 @@ def _keep(store: BottleneckStore, fingerprint: str, name: str, view: int, root: 
         if isinstance(result, ImageError):
             store.remember_problem(root / path, str(result))
 
-# %% ../nbs/06_bottlenecks.ipynb #831071da
+# %% ../nbs/06_bottlenecks.ipynb #c4bfdb7f
 def extract(
     root: Path,  # the folder that the paths start from
     table: pd.DataFrame,  # n rows with path and digest, as in ImageFolder.readable
@@ -379,24 +409,20 @@ def extract(
 ) -> Bottlenecks:
     "Vectors of all pictures: from the store where it has them, computed otherwise."
     fingerprint = _space_fingerprint(backbone, view, augmentation)
-    vectors, found = store.load(fingerprint, table["digest"], view) if store else (None, np.zeros(len(table), bool))
-    problems = np.full(len(table), "", object)
-    missing = table.loc[~found, ["path", "digest"]].drop_duplicates("digest")
-    if len(missing) and not (store and vectors.shape[1]):
+    nothing = np.zeros((len(table), 0), np.float32), np.zeros(len(table), bool)
+    vectors, found = store.load(fingerprint, table["digest"], view) if store else nothing
+    missing = np.flatnonzero(~found)
+    rows = {digest: missing[where] for digest, where in table.iloc[missing].groupby("digest").indices.items()}
+    unknown = table.iloc[missing].drop_duplicates("digest")
+    if len(unknown) and vectors.shape[1] == 0:
         vectors = np.zeros((len(table), backbone.feature_dim), np.float32)
-    rows = table[~found].groupby("digest").indices if len(missing) else {}
-    unfound = np.flatnonzero(~found)
-
-    def outcome(item: tuple[str, str]) -> Outcome:
-        return *item, _attempt(lambda: picture_vector(root / item[0], item[1], backbone, view, augmentation))
-
-    outcomes = map_in_threads(outcome, missing.itertuples(index=False, name=None), workers)
-    for batch in _batches(outcomes, len(missing)):
+    problems = np.full(len(table), "", object)
+    for batch in _compute(root, unknown, backbone, view, augmentation, workers):
         if store:
             _keep(store, fingerprint, backbone.name, view, root, batch)
         for _, digest, result in batch:
             if isinstance(result, np.ndarray):
-                vectors[unfound[rows[digest]]] = result
+                vectors[rows[digest]] = result
             else:
-                problems[unfound[rows[digest]]] = _describe(result)
-    return Bottlenecks(vectors, problems, reused=int(found.sum()), computed=len(missing))
+                problems[rows[digest]] = _describe(result)
+    return Bottlenecks(vectors, problems, reused=int(found.sum()), computed=len(unknown))

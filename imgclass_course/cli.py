@@ -225,14 +225,25 @@ def _callbacks(classifier: "ImageClassifier", flags: dict) -> list["keras.callba
     "What is written while the training runs."
     import keras
 
+    from imgclass_course.training import BestCheckpoint, new_run_folder
+
     callbacks = []
     if flags["summaries_dir"]:
+        flags["summaries_dir"] = new_run_folder(flags["summaries_dir"])  # so that the curves of runs do not mix
         callbacks.append(keras.callbacks.TensorBoard(flags["summaries_dir"]))
     if flags["checkpoint_path"]:
-        measure = "val_accuracy" if flags["validation_percentage"] else "accuracy"
-        callbacks.append(
-            keras.callbacks.ModelCheckpoint(flags["checkpoint_path"], measure, mode="max", save_best_only=True)
-        )
+        about, saved = f"{classifier.backbone.fingerprint} {classifier.classes}", []
+
+        def keep_best(epoch: int, logs: dict | None = None) -> None:
+            measure = "val_accuracy" if "val_accuracy" in (logs or {}) else "accuracy"
+            checkpoint = BestCheckpoint(flags["checkpoint_path"], measure, about=about, saved=saved)
+            checkpoint.update(classifier.head, epoch + 1, logs or {})
+
+        def tell(logs: dict | None = None) -> None:
+            if not saved:
+                click.echo(f"{flags['checkpoint_path']} keeps its earlier head: this run was not better.", err=True)
+
+        callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=keep_best, on_train_end=tell))
     frequency, interval = flags["intermediate_store_frequency"], flags["eval_step_interval"]
     if frequency:
         every = max(1, round(frequency / interval))
@@ -252,6 +263,10 @@ def _write_outputs(result: "Retraining", flags: dict) -> None:
         shutil.copyfile(flags["output_graph"] / "labels.txt", flags["output_labels"])
     if flags["saved_model_dir"]:
         result.classifier.export_saved_model(flags["saved_model_dir"], flags["final_tensor_name"])
+    if flags["summaries_dir"]:
+        from imgclass_course.training import write_summaries
+
+        write_summaries(result, flags["summaries_dir"])
 
 
 def _print_result(result: "Retraining", flags: dict) -> None:

@@ -7,19 +7,19 @@ __all__ = ['FASHION_CLASSES', 'FASHION_FOLDER', 'SPLITS', 'MIN_CLASS_PICTURES', 
            'Fashion', 'load_fashion', 'FileState', 'FileFacts', 'inspect_file', 'printable', 'walk_files',
            'assign_split', 'Catalogue', 'ImageFolder', 'check_trainable', 'Audit', 'audit', 'random_batches']
 
-# %% ../nbs/02_datasets.ipynb #e06c0ada
+# %% ../nbs/02_datasets.ipynb #6c55a363
 import gzip
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
+from fastcore.basics import patch
 
 from .images import MAX_IMAGE_BYTES, CourseError, ImageError, open_image, read_image
 
@@ -39,7 +39,7 @@ def dataset_folder(
         raise DatasetError(f"No data set called {name!r} comes along; there are {', '.join(names)}.")
     return data / name
 
-# %% ../nbs/02_datasets.ipynb #abf0635b
+# %% ../nbs/02_datasets.ipynb #8eb44fdc
 FASHION_CLASSES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 FASHION_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # where Debian's package puts it
 
@@ -52,7 +52,7 @@ class Fashion(NamedTuple):
     test_images: np.ndarray
     test_labels: np.ndarray
 
-
+# %% ../nbs/02_datasets.ipynb #8a636ddb
 def load_fashion(
     full: bool = False,  # all 70,000 pictures instead of the sample
     folder: Path = FASHION_FOLDER,  # where the four files of the full set are
@@ -104,7 +104,7 @@ def inspect_file(path: str | os.PathLike) -> FileFacts:
         return FileFacts(digest, 0, 0, str(error))
     return FileFacts(digest, image.width, image.height, "")
 
-# %% ../nbs/02_datasets.ipynb #872cb8c1
+# %% ../nbs/02_datasets.ipynb #0cd7a094
 def printable(path: str | os.PathLike) -> str:
     "A path that can be printed on one line: what is not text, and line breaks, become escapes."
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
@@ -122,7 +122,7 @@ def _link_problem(entry: os.DirEntry, root: str) -> str:
         return "a link to a file outside the folder"
     return ""
 
-
+# %% ../nbs/02_datasets.ipynb #82cc41fe
 def walk_files(
     folder: str | os.PathLike,
     root: str,  # the data set's folder, without links
@@ -208,19 +208,20 @@ def _decide_splits(table: pd.DataFrame, validation: float, testing: float, seed:
         for problem, split, digest in zip(table["problem"], table["split"], table["digest"], strict=True)
     ]
 
-# %% ../nbs/02_datasets.ipynb #4730eed2
+# %% ../nbs/02_datasets.ipynb #d72c2460
 def _list_files(root: Path) -> tuple[pd.DataFrame, list[FileState], list[str]]:
-    "A row (path, label, split) and a state per file, and the names of all class folders, the empty ones too."
+    "A row (path, label, split, problem) and a state per file, and the names of all class folders, the empty ones too."
     rows, files, classes = [], [], set()
+    start = len(str(root)) + 1
     for split, part in _split_folders(root):
         for folder in _folders(part):
             classes.add(folder.name)
             for state, problem in walk_files(folder, str(root)):
-                rows.append((os.path.relpath(state.path, root), folder.name, split, problem))
+                rows.append((state.path[start:], folder.name, split, problem))
                 files.append(state)
     return pd.DataFrame(rows, columns=["path", "label", "split", "problem"]), files, sorted(classes)
 
-
+# %% ../nbs/02_datasets.ipynb #08df7d09
 @dataclass(frozen=True)
 class ImageFolder:
     "A folder with one folder of pictures per class, as a table with a row per file."
@@ -229,28 +230,6 @@ class ImageFolder:
     classes: list[str]  # the names of the class folders, sorted
     table: pd.DataFrame  # path (below root), label, split, digest, width, height, problem
     splits: tuple[str, ...]  # those that were asked for, or that the folder has
-
-    @classmethod
-    def scan(
-        cls,
-        root: str | os.PathLike,
-        validation_percentage: float = 10,
-        testing_percentage: float = 10,
-        seed: int = 0,
-        catalogue: Catalogue | None = None,  # what remembers files between runs
-    ) -> "ImageFolder":
-        "Read a folder; files that are no pictures stay in the table with their problem. Raises `DatasetError`."
-        percentages = (validation_percentage, testing_percentage)
-        if min(percentages) < 0 or sum(percentages) >= 100:
-            raise DatasetError(f"Validation and testing percentage are {percentages}: both 0 or more, together below 100.")
-        root = Path(os.path.realpath(root))
-        table, files, classes = _list_files(root)
-        own_splits = set(table["split"]) - {""}
-        facts = pd.DataFrame(_inspect_files(files, table["problem"], catalogue), columns=FileFacts._fields)
-        table = pd.concat([table.drop(columns="problem"), facts], axis=1)
-        table["split"] = _decide_splits(table, *percentages, seed)
-        asked = {"train"} | {name for name, share in zip(SPLITS[1:], percentages, strict=True) if share > 0}
-        return cls(root, classes, table, tuple(name for name in SPLITS if name in (own_splits or asked)))
 
     @property
     def readable(self) -> pd.DataFrame:
@@ -267,6 +246,29 @@ class ImageFolder:
         counts = pd.crosstab(self.readable["label"], self.readable["split"])
         return counts.reindex(index=self.classes, columns=list(self.splits), fill_value=0)
 
+# %% ../nbs/02_datasets.ipynb #560f30dc
+@patch(cls_method=True)
+def scan(
+    cls: ImageFolder,
+    root: str | os.PathLike,
+    validation_percentage: float = 10,
+    testing_percentage: float = 10,
+    seed: int = 0,
+    catalogue: Catalogue | None = None,  # what remembers files between runs
+) -> ImageFolder:
+    "Read a folder; files that are no pictures stay in the table with their problem. Raises `DatasetError`."
+    percentages = (validation_percentage, testing_percentage)
+    if min(percentages) < 0 or sum(percentages) >= 100:
+        raise DatasetError(f"Validation and testing percentage are {percentages}: both 0 or more, together below 100.")
+    root = Path(os.path.realpath(root))
+    table, files, classes = _list_files(root)
+    own_splits = set(table["split"]) - {""}
+    facts = pd.DataFrame(_inspect_files(files, table["problem"], catalogue), columns=FileFacts._fields)
+    table = pd.concat([table.drop(columns="problem"), facts], axis=1)
+    table["split"] = _decide_splits(table, *percentages, seed)
+    asked = {"train"} | {name for name, share in zip(SPLITS[1:], percentages, strict=True) if share > 0}
+    return cls(root, classes, table, tuple(name for name in SPLITS if name in (own_splits or asked)))
+
 # %% ../nbs/02_datasets.ipynb #d9349253
 def check_trainable(folder: ImageFolder) -> None:
     "Raise `DatasetError`, with what to do, where a folder cannot be trained on."
@@ -282,9 +284,14 @@ def check_trainable(folder: ImageFolder) -> None:
                 f"add pictures, remove the class, or give {split} a larger share."
             )
 
-# %% ../nbs/02_datasets.ipynb #0e198643
-MIN_CLASS_PICTURES = 20  # below this a class has about two test pictures: nothing to measure with
-SURPRISING = 0.001  # a p-value below this is not put down to chance
+# %% ../nbs/02_datasets.ipynb #ec58a56a
+def _damage(path: Path) -> str:
+    "Why a picture cannot be decoded, or empty."
+    try:
+        read_image(path)
+    except (ImageError, OSError) as error:
+        return str(error)
+    return ""
 
 
 @dataclass(frozen=True)
@@ -295,49 +302,45 @@ class Audit:
     unreadable: pd.DataFrame  # path, problem
     duplicates: pd.DataFrame  # digest, path, label, split of pictures that are there more than once
 
-    def _varied(self, column: str) -> int:
-        "How many pictures have copies that differ in a column."
-        return int((self.duplicates.groupby("digest")[column].nunique() > 1).sum())
-
-    @cached_property
-    def split_p_value(self) -> float:
-        "Of the chi-squared test that every split has the same mix of classes; 1 where there is one split only."
-        from scipy.stats import chi2_contingency
-
-        counts = self.folder.counts()
-        counts = counts.loc[counts.sum(axis=1) > 0, counts.sum() > 0]
-        return float(chi2_contingency(counts).pvalue) if min(counts.shape, default=0) > 1 else 1.0
-
-    def summary(self) -> pd.DataFrame:
-        "One row per kind of problem: how many, and whether it needs attention."
-        totals = self.folder.counts().sum(axis=1)
-        found = {
-            "files that are no readable picture": len(self.unreadable),
-            "pictures that are there more than once": self.duplicates["digest"].nunique(),
-            "pictures that are in two splits": self._varied("split"),
-            "pictures under two labels": self._varied("label"),
-            f"classes with fewer than {MIN_CLASS_PICTURES} pictures": int((totals < MIN_CLASS_PICTURES).sum()),
-            "splits drawn differently": int(self.split_p_value < SURPRISING),
-        }
-        return pd.DataFrame({"found": found}).rename_axis("what")
-
 
 def audit(folder: ImageFolder) -> Audit:
     "Decode every picture and look for what commonly goes wrong."
-    unreadable = folder.problems
-    damaged = [(row.path, problem) for row in folder.readable.itertuples() if (problem := _damage(folder.root / row.path))]
-    unreadable = pd.concat([unreadable, pd.DataFrame(damaged, columns=["path", "problem"])], ignore_index=True)
-    repeated = folder.readable[folder.readable["digest"].duplicated(keep=False)]
-    return Audit(folder, unreadable, repeated[["digest", "path", "label", "split"]].sort_values(["digest", "path"]))
+    readable = folder.readable
+    damage = readable.assign(problem=[_damage(folder.root / path) for path in readable["path"]])
+    damage = damage.loc[damage["problem"] != "", ["path", "problem"]]
+    repeated = readable.loc[readable["digest"].duplicated(keep=False), ["digest", "path", "label", "split"]]
+    unreadable = pd.concat([folder.problems, damage], ignore_index=True)
+    return Audit(folder, unreadable, repeated.sort_values(["digest", "path"], ignore_index=True))
+
+# %% ../nbs/02_datasets.ipynb #d4211f83
+MIN_CLASS_PICTURES = 20  # below this a class has about two test pictures: nothing to measure with
+SURPRISING = 0.001  # a p-value below this is not put down to chance
 
 
-def _damage(path: Path) -> str:
-    "Why a picture cannot be decoded, or empty."
-    try:
-        read_image(path)
-    except (ImageError, OSError) as error:
-        return str(error)
-    return ""
+@patch(as_prop=True)
+def split_p_value(self: Audit) -> float:
+    "Of the chi-squared test that every split has the same mix of classes; 1 where there is one split only."
+    from scipy.stats import chi2_contingency
+
+    counts = self.folder.counts()
+    counts = counts.loc[counts.sum(axis=1) > 0, counts.sum() > 0]
+    return float(chi2_contingency(counts).pvalue) if min(counts.shape, default=0) > 1 else 1.0
+
+
+@patch
+def summary(self: Audit) -> pd.DataFrame:
+    "One row per kind of problem, and how many were found."
+    totals = self.folder.counts().sum(axis=1)
+    varied = self.duplicates.groupby("digest")[["split", "label"]].nunique() > 1
+    found = {
+        "files that are no readable picture": len(self.unreadable),
+        "pictures that are there more than once": len(varied),
+        "pictures that are in two splits": int(varied["split"].sum()),
+        "pictures under two labels": int(varied["label"].sum()),
+        f"classes with fewer than {MIN_CLASS_PICTURES} pictures": int((totals < MIN_CLASS_PICTURES).sum()),
+        "splits drawn differently": int(self.split_p_value < SURPRISING),
+    }
+    return pd.DataFrame({"found": found}).rename_axis("what")
 
 # %% ../nbs/02_datasets.ipynb #fbf54d3a
 def random_batches(

@@ -6,7 +6,7 @@
 __all__ = ['THUMBNAIL_SIZE', 'Accuracy', 'PairedComparison', 'compare_paired', 'Evaluation', 'plot_confusion', 'most_confused',
            'worst_mistakes', 'Overfitting', 'plot_curves', 'thumbnail', 'write_report']
 
-# %% ../nbs/04_measuring.ipynb #93e09e98
+# %% ../nbs/04_measuring.ipynb #23a4dd4d
 import base64
 import io
 import math
@@ -26,6 +26,7 @@ from .datasets import printable
 from .images import ImageError, read_image
 
 if TYPE_CHECKING:
+    import jinja2
     from matplotlib.figure import Figure
 
 # %% ../nbs/04_measuring.ipynb #c244adda
@@ -56,7 +57,7 @@ class Accuracy:
         low, high = self.interval
         return f"{self.value:.3f} [{low:.3f}, {high:.3f}] ({self.correct} of {self.n})"
 
-# %% ../nbs/04_measuring.ipynb #c81ecb05
+# %% ../nbs/04_measuring.ipynb #1d0cef9e
 @dataclass(frozen=True)
 class PairedComparison:
     "Two models on the same pictures."
@@ -85,9 +86,11 @@ class PairedComparison:
 
     def __str__(self) -> str:
         low, high = self.interval
-        return f"difference {self.difference:+.3f} [{low:+.3f}, {high:+.3f}], p = {self.p_value:.2g} ({self.n} pictures)"
+        return (
+            f"difference {self.difference:+.3f} [{low:+.3f}, {high:+.3f}], p = {self.p_value:.2g} ({self.n} pictures)"
+        )
 
-# %% ../nbs/04_measuring.ipynb #36f1eddf
+# %% ../nbs/04_measuring.ipynb #502b0fb8
 @patch(as_prop=True)
 def correlation(self: PairedComparison) -> float:
     "How much the two models agree on which pictures are hard, with Newcombe's continuity correction."
@@ -112,7 +115,7 @@ def interval(self: PairedComparison) -> tuple[float, float]:
     above = distance(second.interval[1] - second.value, first.value - first.interval[0])
     return self.difference - below, self.difference + above
 
-
+# %% ../nbs/04_measuring.ipynb #db18623d
 def compare_paired(
     first_right: np.ndarray,  # [n] bool
     second_right: np.ndarray,  # [n] bool, for the same pictures
@@ -124,7 +127,7 @@ def compare_paired(
     counts = [int(np.sum((first_right == first) & (second_right == second))) for first, second in pairs]
     return PairedComparison(*counts)
 
-# %% ../nbs/04_measuring.ipynb #bff97c06
+# %% ../nbs/04_measuring.ipynb #ff0a69ef
 @dataclass(frozen=True)
 class Evaluation:
     "A classifier's answers to n pictures whose class is known."
@@ -145,22 +148,24 @@ class Evaluation:
     def accuracy(self) -> Accuracy:
         return Accuracy(int(self.right.sum()), len(self.labels))
 
-    def confusion(self) -> pd.DataFrame:
-        "How many pictures of each true class (rows) were taken for each class (columns)."
-        from sklearn.metrics import confusion_matrix
+# %% ../nbs/04_measuring.ipynb #ed07cee3
+@patch
+def confusion(self: Evaluation) -> pd.DataFrame:
+    "How many pictures of each true class (rows) were taken for each class (columns)."
+    from sklearn.metrics import confusion_matrix
 
-        counts = confusion_matrix(self.labels, self.predicted, labels=range(len(self.classes)))
-        return pd.DataFrame(counts, index=list(self.classes), columns=list(self.classes))
+    counts = confusion_matrix(self.labels, self.predicted, labels=range(len(self.classes)))
+    return pd.DataFrame(counts, index=list(self.classes), columns=list(self.classes))
 
-    def scores(self) -> pd.DataFrame:
-        "Precision, recall and F1 of each class, and its number of pictures."
-        from sklearn.metrics import precision_recall_fscore_support
 
-        columns = precision_recall_fscore_support(
-            self.labels, self.predicted, labels=range(len(self.classes)), zero_division=0
-        )
-        names = ["precision", "recall", "F1", "pictures"]
-        return pd.DataFrame(dict(zip(names, columns, strict=True)), index=list(self.classes))
+@patch
+def scores(self: Evaluation) -> pd.DataFrame:
+    "Precision, recall and F1 of each class, and its number of pictures."
+    from sklearn.metrics import precision_recall_fscore_support as count_scores
+
+    columns = count_scores(self.labels, self.predicted, labels=range(len(self.classes)), zero_division=0)
+    names = ["precision", "recall", "F1", "pictures"]
+    return pd.DataFrame(dict(zip(names, columns, strict=True)), index=list(self.classes))
 
 # %% ../nbs/04_measuring.ipynb #c8b52c13
 def plot_confusion(confusion: pd.DataFrame) -> "Figure":
@@ -271,7 +276,14 @@ def _curves_url(history: pd.DataFrame | None) -> str:
     plt.close(figure)
     return _data_url(buffer.getvalue(), "svg+xml")
 
-# %% ../nbs/04_measuring.ipynb #312d67de
+# %% ../nbs/04_measuring.ipynb #7a871279
+def _template() -> "jinja2.Template":
+    import jinja2
+
+    folder = Path(str(resources.files("imgclass_course"))) / "assets"
+    return jinja2.Environment(loader=jinja2.FileSystemLoader(folder), autoescape=True).get_template("report.html")
+
+
 def _mistake(evaluation: Evaluation, row: int, path: Path) -> dict[str, str]:
     "What the report says of one wrong answer."
     predicted = evaluation.predicted[row]
@@ -283,7 +295,7 @@ def _mistake(evaluation: Evaluation, row: int, path: Path) -> dict[str, str]:
         "probability": f"{evaluation.probabilities[row, predicted]:.0%}",
     }
 
-
+# %% ../nbs/04_measuring.ipynb #8d9b5ee1
 def write_report(
     path: str | os.PathLike,  # of the HTML file to write
     evaluation: Evaluation,
@@ -295,12 +307,8 @@ def write_report(
     top: int = 24,  # how many of the worst mistakes are shown
 ) -> None:
     "Write a page on a classifier, complete in one file."
-    import jinja2
-
-    templates = Path(str(resources.files("imgclass_course"))) / "assets"
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(templates), autoescape=True)
     confusion = evaluation.confusion()
-    page = environment.get_template("report.html").render(
+    page = _template().render(
         title=title,
         accuracy=str(evaluation.accuracy),
         facts=facts or {},
@@ -310,6 +318,6 @@ def write_report(
         scores=evaluation.scores(),
         curves=_curves_url(history),
         mistakes=[_mistake(evaluation, row, pictures[row]) for row in worst_mistakes(evaluation, top)],
-        problems=[(printable(name), problem) for name, problem in problems.itertuples(index=False)] if problems is not None else [],
+        problems=[] if problems is None else [(printable(name), why) for name, why in problems.itertuples(index=False)],
     )
     Path(path).write_text(page, encoding="utf-8", errors="backslashreplace")

@@ -159,7 +159,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     return image.convert("RGB")
 
-# %% ../nbs/01_images.ipynb #6d8ee44c
+# %% ../nbs/01_images.ipynb #0dd1a555
 def _decode(
     source: bytes | str | PathLike,
     size: int | None = None,  # the side that the picture is wanted at; None: as large as it is
@@ -179,7 +179,7 @@ def _decode(
         pass
     return _to_rgb(image)
 
-
+# %% ../nbs/01_images.ipynb #02372c07
 def read_image(
     source: bytes | str | PathLike,  # a picture file's bytes, or its path
 ) -> np.ndarray:  # [height, width, 3] uint8, RGB

@@ -39,7 +39,7 @@ def embedded_weights() -> dict[str, np.ndarray]:
     with np.load(assets_folder() / f"{EMBEDDED}_imagenet.npz", allow_pickle=False) as arrays:
         return {name: arrays[name].astype(np.float32) for name in arrays.files}
 
-# %% ../nbs/05_pretrained_networks.ipynb #ab3aec85
+# %% ../nbs/05_pretrained_networks.ipynb #7f01d130
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)  # of the 13 depthwise convolutions
 BATCH_NORM_EPSILON = 1e-3
 BATCH_NORM_DECAY = 0.9997
@@ -59,7 +59,7 @@ def _batch_norm(x: "tf.Tensor", name: str, variables: dict, training: bool) -> "
         mean, variance = moments
     return tf.nn.batch_normalization(x, mean, variance, beta, gamma, BATCH_NORM_EPSILON)
 
-
+# %% ../nbs/05_pretrained_networks.ipynb #eadc95c8
 def mobilenet_features(
     images: "tf.Tensor",  # [n, height, width, 3] float32 in [0, 1]
     variables: dict,  # the weights by layer name, as arrays or variables
@@ -81,7 +81,7 @@ def mobilenet_features(
         x = finish(tf.nn.conv2d(x, variables[f"{name}/weights"], 1, "SAME"), name)
     return tf.reduce_mean(x, axis=[1, 2])
 
-# %% ../nbs/05_pretrained_networks.ipynb #d6987f75
+# %% ../nbs/05_pretrained_networks.ipynb #270d7eb6
 def classify_imagenet(
     features: np.ndarray,  # [n, 1024] float32 of the embedded MobileNet
     top: int = 5,
@@ -94,7 +94,9 @@ def classify_imagenet(
     probabilities = softmax(scores, axis=1)[:, 1:]  # without "background"
     order = np.argsort(-probabilities, axis=1)[:, :top]
     labels = imagenet_labels()
-    return [[(labels[index], float(row[index])) for index in best] for row, best in zip(probabilities, order, strict=True)]
+    return [
+        [(labels[index], float(row[index])) for index in best] for row, best in zip(probabilities, order, strict=True)
+    ]
 
 # %% ../nbs/05_pretrained_networks.ipynb #d58777fa
 CHANNELS = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)  # after each pointwise convolution

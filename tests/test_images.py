@@ -1,0 +1,332 @@
+"""Every picture is read the same way, and what is no picture gives one clear error."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from support import encode, gradient
+
+from imgclass_course import images
+from imgclass_course.images import (
+    ImageError,
+    center_crop,
+    load_image,
+    open_image,
+    read_image,
+    resize_image,
+    scale_to_range,
+    show_images,
+    stretch_contrast,
+)
+
+# Pillow warns of damaged notes; the tests damage them on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning")
+PICTURE = gradient(40, 30)
+# Of each format one file: whole, so that it can be cut anywhere.
+FILES = {
+    "jpeg": encode(PICTURE, "JPEG", quality=90),
+    "progressive": encode(PICTURE, "JPEG", progressive=True),
+    "png": encode(PICTURE),
+    "gif": encode(PICTURE, "GIF"),
+    "webp": encode(PICTURE, "WEBP"),
+    "bmp": encode(PICTURE, "BMP"),
+    "tiff": encode(PICTURE, "TIFF"),
+    "tiff_lzw": encode(PICTURE, "TIFF", compression="tiff_lzw"),
+    "ppm": encode(PICTURE, "PPM"),
+    "exif": encode(PICTURE, "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"),
+}
+
+
+def with_orientation(image: np.ndarray, orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encode(image, "PNG", exif=exif)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "undo"),
+    [
+        (1, lambda image: image),
+        (2, lambda image: image[:, ::-1]),
+        (3, lambda image: image[::-1, ::-1]),
+        (4, lambda image: image[::-1]),
+        (5, lambda image: image.transpose(1, 0, 2)),
+        (6, lambda image: np.rot90(image, -1)),
+        (7, lambda image: np.rot90(image, 2).transpose(1, 0, 2)),
+        (8, lambda image: np.rot90(image, 1)),
+    ],
+)
+def test_orientation_is_applied(orientation: int, undo: object) -> None:
+    np.testing.assert_array_equal(read_image(with_orientation(PICTURE, orientation)), undo(PICTURE))
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" * 3])
+def test_damaged_exif_does_not_spoil_the_picture(exif: bytes) -> None:
+    assert read_image(encode(PICTURE, "JPEG", exif=exif)).shape == PICTURE.shape
+
+
+def test_grey_has_three_equal_channels() -> None:
+    grey = read_image(encode(PICTURE[..., 0]))
+    np.testing.assert_array_equal(grey, np.repeat(PICTURE[..., :1], 3, axis=2))
+
+
+def test_one_bit_is_black_and_white() -> None:
+    image = read_image(encode(Image.fromarray(PICTURE[..., 0]).convert("1")))
+    assert set(np.unique(image)) == {0, 255}
+
+
+def test_alpha_is_laid_on_white() -> None:
+    image = np.full((2, 3, 4), (200, 100, 0, 255), np.uint8)
+    image[0, :, 3] = (0, 51, 255)
+    np.testing.assert_array_equal(read_image(encode(image))[0], [[255, 255, 255], [244, 224, 204], [200, 100, 0]])
+
+
+def test_grey_alpha_is_laid_on_white() -> None:
+    image = Image.fromarray(np.array([[[40, 0], [40, 255]]], np.uint8), "LA")
+    np.testing.assert_array_equal(read_image(encode(image)), [[[255] * 3, [40] * 3]])
+
+
+def test_transparent_palette_entry_is_white() -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    image.putpixel((1, 0), 1)
+    for transparency in (0, b"\x00\xff"):
+        np.testing.assert_array_equal(
+            read_image(encode(image, transparency=transparency)), [[[255, 255, 255], [40, 50, 60]]]
+        )
+
+
+def test_transparent_colour_of_rgb_is_white() -> None:
+    image = np.array([[[1, 2, 3], [40, 50, 60]]], np.uint8)
+    np.testing.assert_array_equal(
+        read_image(encode(image, transparency=(1, 2, 3))), [[[255, 255, 255], [40, 50, 60]]]
+    )
+
+
+def test_cmyk_keeps_its_colours() -> None:
+    image = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
+    red, green, blue = read_image(encode(image, "JPEG", quality=95))[4, 4]
+    assert red > 240 and green < 15 and blue < 15
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_16_bits_become_8(kind: str) -> None:
+    values = np.array([[0, 257, 32896, 65535]], np.uint16)
+    np.testing.assert_array_equal(read_image(encode(Image.fromarray(values), kind))[0, :, 0], [0, 1, 128, 255])
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_wide_values_are_stretched(dtype: type) -> None:
+    values = np.array([[-1000, 0, 1000]], dtype)
+    np.testing.assert_array_equal(read_image(encode(Image.fromarray(values), "TIFF"))[0, :, 0], [0, 128, 255])
+
+
+@pytest.mark.parametrize("values", [[0, np.nan], [0, np.inf], [-np.inf, 0], [-np.inf, np.inf]])
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_values_that_are_no_numbers_are_read_without_warnings(values: list[float]) -> None:
+    values = np.array([[0, 1, *values]], np.float32)
+    assert read_image(encode(Image.fromarray(values), "TIFF")).shape == (1, 4, 3)
+
+
+def test_constant_wide_values_are_read() -> None:
+    assert read_image(encode(Image.fromarray(np.full((2, 2), 7, np.int32)), "TIFF")).shape == (2, 2, 3)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_animation_gives_its_first_frame(kind: str) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    animation = encode(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+    np.testing.assert_array_equal(read_image(animation)[4, 4], [255, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"these are words", "not a picture but text"),
+        (b"<!DOCTYPE html><html>404</html>", "a web page"),
+        (b"\n <svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+        (b"%PDF-1.7 ...", "PDF"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (bytes(range(256)), "unknown or damaged"),
+        (b"\xff\xd8\xff", "unknown or damaged"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
+    ],
+)
+def test_what_is_no_picture_gives_the_reason(data: bytes, reason: str) -> None:
+    for read in (open_image, read_image):
+        with pytest.raises(ImageError, match=reason):
+            read(data)
+
+
+@given(name=st.sampled_from(sorted(FILES)), share=st.floats(0, 1))
+def test_cut_file_is_read_or_refused(name: str, share: float) -> None:
+    data = FILES[name][: int(share * len(FILES[name]))]
+    for read in (read_image, lambda data: load_image(data, 16)):
+        try:
+            assert read(data).dtype == np.uint8
+        except ImageError as error:
+            assert str(error)
+
+
+@pytest.mark.parametrize("name", ["jpeg", "progressive", "png", "gif", "webp", "tiff_lzw", "bmp"])
+def test_half_a_file_is_refused(name: str) -> None:
+    with pytest.raises(ImageError):
+        read_image(FILES[name][: len(FILES[name]) // 2])
+
+
+@given(name=st.sampled_from(sorted(FILES)), place=st.floats(0, 0.999), value=st.integers(0, 255))
+def test_changed_byte_is_read_or_refused(name: str, place: float, value: int) -> None:
+    data = bytearray(FILES[name])
+    data[int(place * len(data))] = value
+    try:
+        read_image(bytes(data))
+    except ImageError as error:
+        assert str(error)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    for start in (b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff\xe0", b"RIFF\x40\0\0\0WEBPVP8 ", b"II*\0", b"BM"):
+        try:
+            read_image(start + data)
+        except ImageError as error:
+            assert str(error)
+
+
+def png_claiming(width: int, height: int) -> bytes:
+    """Return a PNG whose header claims a size that its few bytes do not hold."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(("width", "height"), [(100_000, 100_000), (15_001, 10_000), (1 << 31, 1 << 31)])
+def test_bomb_is_refused_before_decoding(width: int, height: int) -> None:
+    with pytest.raises(ImageError, match="pixels|damaged"):
+        open_image(png_claiming(width, height))
+
+
+def test_picture_at_the_limit_is_opened() -> None:
+    assert open_image(png_claiming(15_000, 10_000)).size == (15_000, 10_000)
+
+
+def test_file_of_too_many_bytes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encode(PICTURE)
+    monkeypatch.setattr(images, "MAX_IMAGE_BYTES", len(data))
+    assert read_image(data).shape == PICTURE.shape
+    monkeypatch.setattr(images, "MAX_IMAGE_BYTES", len(data) - 1)
+    with pytest.raises(ImageError, match="limit"):
+        read_image(data)
+
+
+def test_file_of_too_many_bytes_is_not_read_into_memory(tmp_path: Path) -> None:
+    path = tmp_path / "huge.jpg"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # a terabyte of nothing: takes no space on the disk
+    with pytest.raises(ImageError, match="limit"):
+        read_image(path)
+
+
+def test_missing_file_is_an_os_error(tmp_path: Path) -> None:
+    for read in (read_image, lambda path: load_image(path, 8)):
+        with pytest.raises(FileNotFoundError):
+            read(tmp_path / "missing.png")
+
+
+@given(seed=st.integers(0, 50), width=st.integers(1, 70), height=st.integers(1, 70), size=st.integers(1, 50))
+def test_bytes_path_and_pixels_are_one_picture(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, width: int, height: int, size: int
+) -> None:
+    pixels = gradient(width, height, seed)
+    data = encode(pixels)
+    path = tmp_path_factory.getbasetemp() / "one.png"
+    path.write_bytes(data)
+    expected = load_image(pixels, size)
+    assert expected.shape == (size, size, 3)
+    for source in (data, path, str(path)):
+        np.testing.assert_array_equal(read_image(source), pixels)
+        np.testing.assert_array_equal(load_image(source, size), expected)
+
+
+def test_pixels_of_the_wanted_size_stay_as_they_are() -> None:
+    np.testing.assert_array_equal(load_image(PICTURE[:30, :30], 30), PICTURE[:30, :30])
+
+
+@pytest.mark.parametrize("size", [32, 128, 224])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_reduced_decoding_is_close_to_full(mode: str, size: int) -> None:
+    photo = encode(Image.fromarray(gradient(1600, 1200)).convert(mode), "JPEG", quality=95)
+    full = resize_image(read_image(photo), size).astype(int)
+    assert np.abs(load_image(photo, size) - full).mean() < 1
+
+
+def test_reduced_decoding_keeps_the_orientation() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo = encode(gradient(800, 600), "JPEG", quality=95, exif=exif)
+    assert np.abs(load_image(photo, 64) - resize_image(read_image(photo), 64).astype(int)).mean() < 1
+
+
+def test_reduced_decoding_reads_fewer_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+
+    def watch(data: bytes) -> Image.Image:
+        opened.append(open_image(data))
+        return opened[-1]
+
+    monkeypatch.setattr(images, "open_image", watch)
+    load_image(encode(gradient(1600, 1200), "JPEG"), 100)
+    assert opened[0].size == (400, 300)
+
+
+def test_resizing_averages_instead_of_skipping() -> None:
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 255
+    assert np.abs(resize_image(stripes, 8).astype(int) - 127).max() < 20
+
+
+def test_center_crop_takes_the_middle() -> None:
+    np.testing.assert_array_equal(center_crop(PICTURE, 10), PICTURE[10:20, 15:25])
+    with pytest.raises(ValueError, match="does not fit"):
+        center_crop(PICTURE, 31)
+
+
+def test_stretch_contrast_reaches_both_ends() -> None:
+    stretched = stretch_contrast(PICTURE // 4 + 50)
+    assert (stretched.min(), stretched.max()) == (0, 255)
+    flat = np.full((2, 2, 3), 9, np.uint8)
+    np.testing.assert_array_equal(stretch_contrast(flat), flat)
+
+
+def test_scale_to_range_scales_bytes_once() -> None:
+    scaled = scale_to_range(np.array([0, 51, 255], np.uint8), -1, 1)
+    np.testing.assert_allclose(scaled, [-1, -0.6, 1], rtol=1e-6)
+    with pytest.raises(TypeError, match="scaled already"):
+        scale_to_range(scaled)
+
+
+def test_show_images_needs_a_picture() -> None:
+    import matplotlib
+
+    matplotlib.use("agg")
+    assert len(show_images([PICTURE] * 3, columns=2).axes) == 4
+    with pytest.raises(ValueError, match="no picture"):
+        show_images([])
+
+
+def test_pillow_opens_only_the_formats_of_the_course() -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(PICTURE).save(buffer, "PCX")
+    with pytest.raises(ImageError):
+        open_image(buffer.getvalue())

@@ -1,0 +1,151 @@
+import math
+import random
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from imgclass_course.learning_rate import (
+    cosine_restarts_rate,
+    range_test,
+    rate_callback,
+    seed_interval,
+    suggest_learning_rate,
+    sweep_learning_rates,
+    train_in_stages,
+    triangular_rate,
+)
+from imgclass_course.transfer import build_head, train_head
+
+GENERATOR = np.random.default_rng(0)
+LABELS = GENERATOR.integers(0, 3, 90)
+VECTORS = (GENERATOR.normal(size=(90, 6)) + 2 * np.eye(6)[LABELS]).astype(np.float32)
+
+
+def compiled(*inner: object) -> object:
+    import keras
+
+    model = keras.Sequential([keras.Input((6,)), *inner, keras.layers.Dense(3)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    model.fit(VECTORS, LABELS, verbose=0)
+    return model
+
+
+def state_of(model: object) -> list[np.ndarray]:
+    import keras
+
+    return [keras.ops.convert_to_numpy(variable).copy() for variable in model.variables + model.optimizer.variables]
+
+
+@pytest.mark.parametrize("problem", ["none", "interrupted", "not a number"])
+def test_range_test_changes_nothing(monkeypatch: pytest.MonkeyPatch, problem: str) -> None:
+    import keras
+
+    model = compiled(keras.layers.Dropout(0.5))
+    before, numbers = state_of(model), random.getstate()
+    vectors = VECTORS * (np.nan if problem == "not a number" else 1)
+    if problem == "interrupted":
+
+        def interrupt(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(keras.Model, "train_on_batch", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            range_test(model, vectors, LABELS)
+    else:
+        curve = range_test(model, vectors, LABELS, steps=60, batch_size=30)
+        assert len(curve) == 1 if problem == "not a number" else len(curve) > 30
+    assert all(np.array_equal(*pair) for pair in zip(before, state_of(model), strict=True))
+    assert random.getstate() == numbers
+
+
+def test_range_test_reports_the_loss_of_each_batch_alone() -> None:
+    model = compiled()
+    curve = range_test(model, VECTORS, LABELS, low=1e-12, high=1e-11, steps=3, batch_size=30, seed=4)
+    from imgclass_course.datasets import random_batches
+
+    for rows, loss in zip(random_batches(90, 30, 3, 4), curve["loss"], strict=True):
+        assert np.isclose(loss, model.evaluate(VECTORS[rows], LABELS[rows], verbose=0), rtol=1e-4)
+
+
+def test_range_test_stops_when_the_loss_explodes() -> None:
+    curve = range_test(compiled(), VECTORS, LABELS, high=1e4, steps=200, batch_size=30)
+    assert len(curve) < 200 and 1e-3 < suggest_learning_rate(curve) < 1
+
+
+def test_range_test_works_for_a_model_whose_rate_is_a_schedule() -> None:
+    import keras
+
+    model = build_head(6, 3)
+    schedule = keras.optimizers.schedules.CosineDecay(0.1, 10)
+    model.compile(keras.optimizers.SGD(schedule), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    assert len(range_test(model, VECTORS, LABELS, high=0.01, steps=5)) == 5
+
+
+def test_suggestion_ignores_what_comes_after_the_lowest_point() -> None:
+    rates = np.geomspace(1e-4, 1, 5)
+    assert suggest_learning_rate(pd.DataFrame({"smoothed": [3.0, 3.0, 1.0, 0.9, 0.89]}, rates)) == pytest.approx(1e-3)
+    with pytest.raises(ValueError, match="only rises"):
+        suggest_learning_rate(pd.DataFrame({"smoothed": [1.0, 2.0, 3.0, 4.0, 0.99 + 1]}, rates))
+
+
+@pytest.mark.parametrize("step", [0, 3, 10, 13, 20, 25, 37])
+def test_triangle_equals_smiths_formula(step: int) -> None:
+    cycle = math.floor(1 + step / 20)
+    x = abs(step / 10 - 2 * cycle + 1)
+    assert triangular_rate(0.1, 0.5, 10)(step) == pytest.approx(0.1 + 0.4 * max(0, 1 - x))
+
+
+@pytest.mark.parametrize("growth", [1.0, 2.0, 1.5])
+def test_cosine_equals_that_of_keras(growth: float) -> None:
+    import keras
+
+    library = keras.optimizers.schedules.CosineDecayRestarts(0.2, 16, t_mul=growth, alpha=0.1)
+    ours = cosine_restarts_rate(0.2, 16, growth, low=0.02)
+    for step in [0, 1, 7, 15, 17, 30, 41, 47, 60, 75]:
+        assert ours(step) == pytest.approx(float(library(step)), abs=1e-5)
+
+
+def test_rate_callback_acts_within_train_head_and_shows_in_the_history() -> None:
+    def rate(step: int) -> float:
+        return 0.001 * (step + 1)
+
+    head = build_head(6, 3)
+    history = train_head(VECTORS, LABELS, head, 20, 10, 1.0, eval_interval=10, callbacks=[rate_callback(rate)])
+    assert history["learning_rate"].to_numpy() == pytest.approx([0.010, 0.020])
+
+
+def test_sweep_equals_separate_trainings_in_any_order() -> None:
+    sweep = sweep_learning_rates(VECTORS, LABELS, (VECTORS, LABELS), [0.1, 0.001], seeds=[3], steps=37, batch_size=20)
+    for row in sweep.itertuples():
+        head = build_head(6, 3, seed=3)
+        alone = train_head(VECTORS, LABELS, head, 37, 20, row.learning_rate, (VECTORS, LABELS), 37, seed=3).iloc[-1]
+        assert row.val_loss == pytest.approx(alone["val_loss"], rel=1e-4) == row.loss
+        assert row.val_accuracy == pytest.approx(alone["val_accuracy"], abs=1e-6)
+
+
+def test_interval_over_seeds_equals_scipys() -> None:
+    from scipy.stats import ttest_1samp
+
+    values = [0.70, 0.74, 0.69, 0.75]
+    interval = ttest_1samp(values, 0).confidence_interval(0.95)
+    assert seed_interval(values) == pytest.approx((0.72, interval.low, interval.high))
+
+
+def test_stages_use_their_optimizers_in_order_and_the_batches_go_on() -> None:
+    import keras
+
+    head, by_hand = build_head(6, 3), build_head(6, 3)
+    train_in_stages(
+        VECTORS, LABELS, head, [(keras.optimizers.Adam(0.01), 5), (keras.optimizers.SGD(0.1), 1)], 10, seed=2
+    )
+    from imgclass_course.datasets import random_batches
+
+    batches = random_batches(90, 10, 6, 2)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    for optimizer, chosen in [(keras.optimizers.Adam(0.01), batches[:5]), (keras.optimizers.SGD(0.1), batches[5:])]:
+        by_hand.compile(optimizer, loss)
+        for rows in chosen:
+            by_hand.train_on_batch(VECTORS[rows], LABELS[rows])
+    assert head.get_weights()[0] == pytest.approx(by_hand.get_weights()[0], abs=1e-5)
