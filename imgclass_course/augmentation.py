@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import imgaug.augmenters as iaa
     import keras
 
-# %% ../nbs/11_augmentation.ipynb #644f44e5
+# %% ../nbs/11_augmentation.ipynb #dbb9c86c
 Strength = float | tuple[float, float]  # a number, or a range
 RECIPE = 1  # raised when a transformation changes, so that stored views are not mixed
 
@@ -46,8 +46,8 @@ def load_imgaug() -> ModuleType:
         if ".so" not in str(error):
             raise
         raise AugmentationError(
-            f"imgaug needs OpenCV, and the build that is installed does not load here ({error}). Install the one that needs "
-            f"no screen: pip install --force-reinstall --no-deps opencv-python-headless{_opencv_version()}"
+            f"imgaug needs OpenCV, and the build that is installed does not load here ({error}). Install the one that "
+            f"needs no screen: pip install --force-reinstall --no-deps opencv-python-headless{_opencv_version()}"
         ) from error
     return imgaug
 
@@ -60,7 +60,7 @@ def _opencv_version() -> str:
             continue
     return ""
 
-# %% ../nbs/11_augmentation.ipynb #3d14184f
+# %% ../nbs/11_augmentation.ipynb #bb7b02d3
 class Transformation(NamedTuple):
     "What a name stands for."
 
@@ -96,7 +96,11 @@ def _hue(iaa: ModuleType, ends: tuple[float, float], size: tuple[int, int]) -> "
 def _noise(iaa: ModuleType, ends: tuple[float, float], size: tuple[int, int]) -> "iaa.Augmenter":
     return iaa.AdditiveGaussianNoise(scale=(ends[0] * 2.55, ends[1] * 2.55), per_channel=True)
 
-# %% ../nbs/11_augmentation.ipynb #0f24cab9
+
+def _cutout(iaa: ModuleType, ends: tuple[float, float], size: tuple[int, int]) -> "iaa.Augmenter":
+    return iaa.Cutout(size=(ends[0] / 100, ends[1] / 100), fill_mode="constant", cval=128)
+
+# %% ../nbs/11_augmentation.ipynb #a1f384b8
 TRANSFORMATIONS = {
     "flip": Transformation("a probability", 1, False, lambda iaa, ends, size: iaa.Fliplr(sum(ends) / 2)),
     "crop": Transformation("percent to enlarge by before the cut", 400, False, _crop),
@@ -109,12 +113,10 @@ TRANSFORMATIONS = {
     "brightness": Transformation("percent", 99, True, lambda iaa, ends, size: iaa.Multiply(_factors(ends))),
     "saturation": Transformation("percent", 99, True, lambda iaa, ends, size: iaa.MultiplySaturation(_factors(ends))),
     "noise": Transformation("percent of 255, standard deviation", 99, False, _noise),
-    "cutout": Transformation(
-        "percent of the side", 99, False, lambda iaa, ends, size: iaa.Cutout(size=(ends[0] / 100, ends[1] / 100), cval=128)
-    ),
+    "cutout": Transformation("percent of the side", 99, False, _cutout),
 }
 
-
+# %% ../nbs/11_augmentation.ipynb #650ea8ac
 def read_strength(name: str, strength: Strength) -> tuple[float, float]:  # low, high
     "The range that a strength stands for. Raises `AugmentationError` for an unknown name or what is out of range."
     if name not in TRANSFORMATIONS:
@@ -133,19 +135,20 @@ def read_strength(name: str, strength: Strength) -> tuple[float, float]:  # low,
         raise AugmentationError(f"{name}={strength!r} is not possible: it is {unit}; {fix}.")
     return float(low), float(high)
 
-# %% ../nbs/11_augmentation.ipynb #0d0cbe55
+# %% ../nbs/11_augmentation.ipynb #12393db8
 @dataclass(frozen=True)
 class AugmentationPipeline:
-    "Transformations in order; the same picture and seed give the same pixels, in any thread. See `bottlenecks.Augmentation`."
+    "Transformations in order; a picture and a seed always give the same pixels. See `bottlenecks.Augmentation`."
 
     steps: tuple[tuple[str, float, float], ...]  # name, low, high
 
     @property
     def fingerprint(self) -> str:
         "Names every parameter, imgaug and the libraries that it computes with."
+        imgaug = load_imgaug()
         import cv2
 
-        versions = f"imgaug {load_imgaug().__version__}, opencv {cv2.__version__}, numpy {np.__version__}"
+        versions = f"imgaug {imgaug.__version__}, opencv {cv2.__version__}, numpy {np.__version__}"
         steps = ", ".join(f"{name} {low!r} to {high!r}" for name, low, high in self.steps)
         return f"augmentation {RECIPE}, {versions}: {steps}"
 
@@ -173,7 +176,7 @@ def build_pipeline(**strengths: Strength) -> AugmentationPipeline:
         raise AugmentationError(f"No transformation is named; there are {', '.join(TRANSFORMATIONS)}.")
     return AugmentationPipeline(tuple((name, *read_strength(name, strength)) for name, strength in strengths.items()))
 
-# %% ../nbs/11_augmentation.ipynb #3d376ae7
+# %% ../nbs/11_augmentation.ipynb #8c92b18a
 def _crop_layers(layers: ModuleType, share: float, seed: int) -> list["keras.Layer"]:
     "Shift at random, then come closer: a cut at a random place that needs no size and does nothing in prediction."
     way, closer = share / (1 + share) / 2, 1 / (1 + share) - 1
@@ -192,7 +195,8 @@ def _zoom_layer(layers: ModuleType, share: float, seed: int) -> "keras.Layer":
 
 def _saturation_layer(layers: ModuleType, share: float, seed: int) -> "keras.Layer":
     "Keras's f multiplies by f / (1 - f), and caps at the end of `value_range`."
-    return layers.RandomSaturation(((1 - share) / (2 - share), (1 + share) / (2 + share)), value_range=(0, 1), seed=seed)
+    ends = (1 - share) / (2 - share), (1 + share) / (2 + share)
+    return layers.RandomSaturation(ends, value_range=(0, 1), seed=seed)
 
 
 def _shear_layer(layers: ModuleType, share: float, seed: int) -> "keras.Layer":
@@ -200,6 +204,11 @@ def _shear_layer(layers: ModuleType, share: float, seed: int) -> "keras.Layer":
     return layers.RandomShear(x_factor=slope, fill_mode="nearest", seed=seed)
 
 
+def _cutout_layer(layers: ModuleType, share: float, seed: int) -> "keras.Layer":
+    "A pair as factor: always. The scale is a share of the area."
+    return layers.RandomErasing((1.0, 1.0), (share**2, share**2), fill_value=128, seed=seed)
+
+# %% ../nbs/11_augmentation.ipynb #c0107e8c
 LAYERS = {  # (keras.layers, hundredths of the strength, seed) -> layer or layers
     "flip": lambda layers, share, seed: layers.RandomFlip("horizontal", seed=seed),
     "crop": _crop_layers,
@@ -212,12 +221,12 @@ LAYERS = {  # (keras.layers, hundredths of the strength, seed) -> layer or layer
     "brightness": lambda layers, share, seed: layers.RandomBrightness(share, seed=seed),
     "saturation": _saturation_layer,
     "noise": _noise_layers,
-    "cutout": lambda layers, share, seed: layers.RandomErasing((1.0, 1.0), (share**2, share**2), fill_value=128, seed=seed),
+    "cutout": _cutout_layer,
 }
 
-# %% ../nbs/11_augmentation.ipynb #735dda68
+# %% ../nbs/11_augmentation.ipynb #84caa530
 def build_layers(seed: int = 0, **strengths: float) -> "keras.Sequential":
-    "Keras layers for pixels [n, height, width, 3] from 0 to 255, close to `build_pipeline`. Raises `AugmentationError`."
+    "Keras layers for pixels [n, h, w, 3] from 0 to 255, close to `build_pipeline`. Raises `AugmentationError`."
     import keras
 
     parts = []
@@ -229,7 +238,7 @@ def build_layers(seed: int = 0, **strengths: float) -> "keras.Sequential":
         parts += made if isinstance(made, list) else [made]
     return keras.Sequential(parts)
 
-# %% ../nbs/11_augmentation.ipynb #85705d04
+# %% ../nbs/11_augmentation.ipynb #b117b48f
 def extract_views(
     root: Path,  # the folder that the paths start from
     table: pd.DataFrame,  # n rows with path, digest and split, as in ImageFolder.readable; training pictures only
@@ -242,8 +251,8 @@ def extract_views(
     refused = sorted(set(table["split"]) - {"train"})
     if refused:
         raise AugmentationError(
-            f"{(table['split'] != 'train').sum()} of these pictures are for {' and '.join(refused)}: only training pictures "
-            "are augmented, or you measure on pictures that do not come. Pass table[table['split'] == 'train']."
+            f"{(table['split'] != 'train').sum()} of these pictures are for {' and '.join(refused)}: only training "
+            "pictures are augmented, or you measure on pictures that do not come. Pass the rows whose split is train."
         )
     if views < 1:
         raise AugmentationError(f"{views} views are none: ask for at least 1, or use bottlenecks.extract.")
@@ -251,7 +260,7 @@ def extract_views(
     rows = [np.flatnonzero(one.usable) for one in found]
     return np.concatenate([one.vectors[usable] for one, usable in zip(found, rows, strict=True)]), np.concatenate(rows)
 
-# %% ../nbs/11_augmentation.ipynb #5c6e38aa
+# %% ../nbs/11_augmentation.ipynb #a19b91ed
 def _view_probabilities(
     classifier: ImageClassifier, image: np.ndarray, augmentation: Augmentation, views: int
 ) -> np.ndarray:  # [k], averaged
@@ -272,7 +281,8 @@ def predict_with_views(
     if views < 1:
         raise AugmentationError(f"{views} views are none: ask for at least 1, or use predict_probabilities.")
     images = (load_image(source, classifier.backbone.image_size) for source in sources)
-    return np.array(list(map_in_threads(lambda image: _view_probabilities(classifier, image, augmentation, views), images)))
+    answers = map_in_threads(lambda image: _view_probabilities(classifier, image, augmentation, views), images)
+    return np.array(list(answers))
 
 # %% ../nbs/11_augmentation.ipynb #80410442
 def retrain_distortions(

@@ -30,11 +30,12 @@ from .backbones import Backbone
 from .datasets import FileFacts, FileState, printable
 from .images import CourseError, ImageError, load_image
 
-# %% ../nbs/06_bottlenecks.ipynb #4f78619e
+# %% ../nbs/06_bottlenecks.ipynb #fb736a0c
 FORMAT = 1  # raised when the tables change
 APPLICATION_ID = 0x696D6763  # marks the file as ours, in SQLite's header
 SCHEMA = """
-CREATE TABLE spaces (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, name TEXT NOT NULL, dim INTEGER NOT NULL);
+CREATE TABLE spaces (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+                     dim INTEGER NOT NULL);
 CREATE TABLE vectors (space INTEGER NOT NULL REFERENCES spaces(id), digest BLOB NOT NULL, view INTEGER NOT NULL,
                       value BLOB NOT NULL, checksum INTEGER NOT NULL, UNIQUE (space, digest, view));
 CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, digest BLOB NOT NULL,
@@ -43,7 +44,7 @@ CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEG
 WAIT_SECONDS = 120  # for another process to finish its transaction
 SETTLED_NS = 2_000_000_000  # a file changed less than this before it was read may change again within one clock tick
 
-# %% ../nbs/06_bottlenecks.ipynb #a2e28709
+# %% ../nbs/06_bottlenecks.ipynb #cb2a77b6
 class StoreError(CourseError):
     "A bottleneck store that cannot be used, with what to do."
 
@@ -60,7 +61,8 @@ def _explain(path: Path) -> Iterator[None]:
         raise StoreError(f"The bottleneck store {printable(path)} cannot be used ({error}): {hint}.") from error
     except sqlite3.DatabaseError as error:
         raise StoreError(
-            f"{printable(path)} is damaged or no bottleneck store ({error}): delete it, and the bottlenecks are computed again."
+            f"{printable(path)} is damaged or no bottleneck store ({error}): "
+            "delete it, and the bottlenecks are computed again."
         ) from error
 
 # %% ../nbs/06_bottlenecks.ipynb #aa6ab3ed

@@ -5,6 +5,7 @@ Heavy modules are imported where a command needs them, so that `imgclass --help`
 """
 
 import logging
+import math
 import os
 import shutil
 import sys
@@ -44,8 +45,28 @@ def cli() -> None:
     """
 
 
+class _FiniteRange(click.FloatRange):
+    "A range that leaves out `nan` and `inf`, which compare with nothing."
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a number to compute with.", param, ctx)
+        return number
+
+
+class _CountOrAll(click.IntRange):
+    "A number of pictures from 1 on, or -1 for all."
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        number = super().convert(value, param, ctx)
+        if number == 0:
+            self.fail("0 pictures are none to measure on; -1 means all.", param, ctx)
+        return number
+
+
 def _percentage(name: str, what: str) -> Callable[[Command], Command]:
-    return click.option(f"--{name}_percentage", type=click.FloatRange(0, 99), default=10, show_default=True, help=what)
+    return click.option(f"--{name}_percentage", type=_FiniteRange(0, 99), default=10, show_default=True, help=what)
 
 
 def _bottleneck_dir(command: Command) -> Command:
@@ -70,8 +91,8 @@ def _data_options(command: Command) -> Command:
 
 
 def _training_options(command: Command) -> Command:
-    count, rate = click.IntRange(min=1), click.FloatRange(min=0, min_open=True)
-    sizes = click.IntRange(min=-1)
+    count, rate = click.IntRange(min=1), _FiniteRange(min=0, min_open=True)
+    sizes = _CountOrAll(min=-1)
     for option in reversed(
         (
             click.option(
@@ -181,15 +202,22 @@ def retrain(folder: Path | None, image_dir: Path | None, **flags: object) -> Non
 
     A folder with train, validation or test inside keeps that split. Otherwise pictures are split by their content.
     """
-    chosen = folder or image_dir
-    if chosen is None or (folder and image_dir):
-        raise click.UsageError("Name the folder of pictures once: imgclass retrain FOLDER, or --image_dir FOLDER.")
+    chosen = _choose_folder("retrain", folder, image_dir)
+    if flags["checkpoint_path"] and flags["checkpoint_path"].suffix != ".keras":
+        raise click.UsageError(f"The file of --checkpoint_path ends with .keras; {flags['checkpoint_path']} does not.")
     logging.getLogger("tensorflow").setLevel(flags["logging_verbosity"])
     if flags["model_dir"]:
         os.environ["TFHUB_CACHE_DIR"] = str(flags["model_dir"])
     result = _retrain(chosen, flags)
     _write_outputs(result, flags)
     _print_result(result, flags)
+
+
+def _choose_folder(command: str, folder: Path | None, image_dir: Path | None) -> Path:
+    "The folder of pictures, which may be given in two ways."
+    if (folder is None) == (image_dir is None):
+        raise click.UsageError(f"Name the folder of pictures once: imgclass {command} FOLDER, or --image_dir FOLDER.")
+    return folder or image_dir
 
 
 def _retrain(folder: Path, flags: dict) -> "Retraining":
@@ -244,14 +272,15 @@ def _callbacks(classifier: "ImageClassifier", flags: dict) -> list["keras.callba
                 click.echo(f"{flags['checkpoint_path']} keeps its earlier head: this run was not better.", err=True)
 
         callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=keep_best, on_train_end=tell))
-    frequency, interval = flags["intermediate_store_frequency"], flags["eval_step_interval"]
+    frequency, steps = flags["intermediate_store_frequency"], flags["how_many_training_steps"]
     if frequency:
+        interval = min(flags["eval_step_interval"], steps)
         every = max(1, round(frequency / interval))
         parent = flags["intermediate_output_graphs_dir"] or flags["output_graph"] / "intermediate"
 
         def keep(epoch: int, logs: dict | None = None) -> None:
             if (epoch + 1) % every == 0:
-                classifier.save(parent / f"step_{(epoch + 1) * interval}")
+                classifier.save(parent / f"step_{steps % interval + (epoch + 1) * interval}")
 
         callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=keep))
     return callbacks
@@ -353,7 +382,10 @@ def _label_one(classifier: "ImageClassifier", path: Path, names: Sequence[str], 
 
 
 def _read_labels(path: Path, classes: Sequence[str]) -> list[str]:
-    names = path.read_text(encoding="utf-8").splitlines()
+    try:
+        names = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{path} is no text in UTF-8: it should hold one label per line.") from None
     if len(names) != len(classes):
         raise click.UsageError(f"{path} has {len(names)} labels and the classifier has {len(classes)} classes.")
     return names
@@ -369,14 +401,12 @@ def audit(folder: Path | None, image_dir: Path | None, output: Path | None, **sp
     Example:
       imgclass audit my_pictures/
     """
-    from imgclass_course.datasets import ImageFolder, audit
+    from imgclass_course.datasets import ImageFolder, audit, printable
 
-    chosen = folder or image_dir
-    if chosen is None:
-        raise click.UsageError("Name the folder of pictures: imgclass audit FOLDER.")
+    chosen = _choose_folder("audit", folder, image_dir)
     images = ImageFolder.scan(chosen, split["validation_percentage"], split["testing_percentage"], split["seed"])
     found = audit(images)
-    counts = images.counts()
+    counts = images.counts().rename(index=printable)
     click.echo(counts.assign(all=counts.sum(axis=1)).to_string())
     click.echo("\n" + found.summary().to_string(header=False))
     for title, table in (
@@ -392,7 +422,8 @@ def audit(folder: Path | None, image_dir: Path | None, output: Path | None, **sp
 def _printable_table(table: "object") -> str:
     from imgclass_course.datasets import printable
 
-    return table.assign(path=table["path"].map(printable)).to_string(index=False)
+    names = {name: table[name].map(printable) for name in ("path", "label") if name in table}
+    return table.assign(**names).to_string(index=False)
 
 
 @cli.group()
@@ -546,6 +577,9 @@ def _copy_lessons(folder: Path) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     "Run the command line; every foreseen mistake ends in one line and exit code 2."
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a name that the terminal cannot show becomes escapes
+            stream.reconfigure(errors="backslashreplace")
     try:
         return cli.main(arguments, prog_name="imgclass", standalone_mode=False) or 0
     except click.Abort:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['convolve', 'relu', 'max_pool', 'small_network', 'layer_costs', 'filter_images']
 
-# %% ../nbs/03_cnn_basics.ipynb #8be07a94
+# %% ../nbs/03_cnn_basics.ipynb #24e880bc
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ import pandas as pd
 if TYPE_CHECKING:
     import keras
 
-# %% ../nbs/03_cnn_basics.ipynb #a1f18a39
+# %% ../nbs/03_cnn_basics.ipynb #1b8994c9
 def convolve(
     image: np.ndarray,  # [height, width, channels]
     filters: np.ndarray,  # [filter height, filter width, channels, number of filters]
@@ -30,12 +30,12 @@ def convolve(
     windows = np.lib.stride_tricks.sliding_window_view(image, filters.shape[:2], axis=(0, 1))
     return np.tensordot(windows, filters, axes=([3, 4, 2], [0, 1, 2]))
 
-# %% ../nbs/03_cnn_basics.ipynb #e4b0e646
+# %% ../nbs/03_cnn_basics.ipynb #e7420e4d
 def relu(values: np.ndarray) -> np.ndarray:
     "Negative values become 0, the others stay (Nair and Hinton 2010, ICML)."
     return np.maximum(values, 0)
 
-# %% ../nbs/03_cnn_basics.ipynb #23148349
+# %% ../nbs/03_cnn_basics.ipynb #9d76489a
 def max_pool(
     maps: np.ndarray,  # [height, width, channels]
     size: int = 2,
@@ -47,7 +47,7 @@ def max_pool(
     blocks = maps[: height * size, : width * size].reshape(height, size, width, size, -1)
     return blocks.max(axis=(1, 3))
 
-# %% ../nbs/03_cnn_basics.ipynb #d3582742
+# %% ../nbs/03_cnn_basics.ipynb #5d973fe6
 def _convolution_block(filters: int, batch_norm: bool, start: "keras.Initializer") -> list["keras.Layer"]:
     "A 3 x 3 convolution that keeps the size, 2 x 2 max-pooling, and ReLU."
     from keras import layers
@@ -67,7 +67,7 @@ def _check_network(image_shape: tuple[int, int, int], num_outputs: int, poolings
     if num_outputs == 1 and activation == "softmax":
         raise ValueError('A softmax over one output is always 1: take activation="sigmoid", or an output per class.')
 
-# %% ../nbs/03_cnn_basics.ipynb #1c0e8726
+# %% ../nbs/03_cnn_basics.ipynb #19486e6d
 def small_network(
     image_shape: tuple[int, int, int],  # height, width, channels
     num_outputs: int,  # as many as there are classes, or 1 for a yes or no
@@ -92,7 +92,7 @@ def small_network(
         ]
     )
 
-# %% ../nbs/03_cnn_basics.ipynb #187518fb
+# %% ../nbs/03_cnn_basics.ipynb #709e9427
 def _multiply_adds(layer: "keras.Layer") -> int:
     "Multiplications with an addition that a layer does for one picture. Raises `TypeError` for an unknown layer."
     from keras import layers
@@ -100,8 +100,9 @@ def _multiply_adds(layer: "keras.Layer") -> int:
     if isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)):
         places = math.prod(layer.output.shape[1:-1])
         return places * math.prod(layer.kernel.shape)
-    if layer.weights and not isinstance(layer, layers.BatchNormalization):  # which merges into the convolution before
-        raise TypeError(f"How often does {type(layer).__name__} use its weights? Only Conv2D, DepthwiseConv2D and Dense are known.")
+    if layer.weights and not isinstance(layer, layers.BatchNormalization):  # never counted: a convolution can absorb it
+        kind = type(layer).__name__
+        raise TypeError(f"How often does {kind} use its weights? Only Conv2D, DepthwiseConv2D and Dense are known.")
     return 0
 
 
@@ -115,7 +116,7 @@ def layer_costs(
     names = pd.Index([type(layer).__name__ for layer in model.layers], name="layer")
     return pd.DataFrame(rows, columns=["output", "parameters", "multiply-adds"], index=names)
 
-# %% ../nbs/03_cnn_basics.ipynb #2f6225cb
+# %% ../nbs/03_cnn_basics.ipynb #904c0265
 def filter_images(
     model: "keras.Model",  # whose first convolution sees 1 or 3 channels
 ) -> list[np.ndarray]:  # for each filter uint8 [height, width] or [height, width, 3]; 128 is the weight 0

@@ -269,7 +269,7 @@ def scan(
     asked = {"train"} | {name for name, share in zip(SPLITS[1:], percentages, strict=True) if share > 0}
     return cls(root, classes, table, tuple(name for name in SPLITS if name in (own_splits or asked)))
 
-# %% ../nbs/02_datasets.ipynb #d9349253
+# %% ../nbs/02_datasets.ipynb #9d5a0f91
 def check_trainable(folder: ImageFolder) -> None:
     "Raise `DatasetError`, with what to do, where a folder cannot be trained on."
     name = printable(folder.root)
@@ -280,7 +280,7 @@ def check_trainable(folder: ImageFolder) -> None:
     for split in folder.splits:
         for label in counts.index[counts[split] == 0]:
             raise DatasetError(
-                f"Class {printable(label)} has {counts.loc[label].sum()} readable pictures and none of them in {split}: "
+                f"Class {printable(label)} has {counts.loc[label].sum()} readable pictures, none of them in {split}: "
                 f"add pictures, remove the class, or give {split} a larger share."
             )
 

@@ -4,12 +4,16 @@ Nothing here is downloaded unless somebody asks for it with `imgclass data get N
 """
 
 import hashlib
+import http.client
+import lzma
+import os
 import shutil
 import stat
 import tarfile
 import tempfile
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +26,17 @@ MAX_UNPACKED_BYTES = 5_000_000_000
 MAX_UNPACKED_FILES = 200_000
 CHUNK_BYTES = 1 << 20
 TIMEOUT_SECONDS = 30
+# What damaged archives make the readers raise; the last two are an unknown compression and a password.
+_UNPACKING_ERRORS = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +83,7 @@ def get_dataset(name: str, target: Path, source: Path | None = None, sha256: str
     """
     if name not in DOWNLOADS:
         raise DatasetError(f"No data set is called {name!r}; there are {', '.join(DOWNLOADS)}.")
-    if target.exists() and any(target.iterdir()):
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise DatasetError(f"{printable(target)} is there already and not empty: choose another folder with --to.")
     if source is not None and not source.exists():
         raise DatasetError(f"There is no archive or folder {printable(source)}.")
@@ -101,7 +116,7 @@ def _fetch(download: Download, workplace: Path) -> Path:
                 while chunk := response.read(CHUNK_BYTES):
                     file.write(chunk)
                     progress.update(len(chunk))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise DatasetError(
             f"Downloading {download.url} failed ({reason}). With a copy of it: imgclass data get … --source FILE."
@@ -130,7 +145,7 @@ def folder_digest(folder: Path) -> str:
     """SHA-256 over the relative names and the SHA-256 of all files of a folder, sorted by name."""
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{path.relative_to(folder).as_posix()} {_file_digest(path)}\n".encode())
+        digest.update(os.fsencode(path.relative_to(folder).as_posix()) + f" {_file_digest(path)}\n".encode())
     return digest.hexdigest()
 
 
@@ -152,16 +167,16 @@ class _Member:
 
 
 @contextmanager
-def _open_archive(archive: Path) -> Iterator[list[_Member]]:
-    """The regular files of a zip or tar archive; links and devices are left out."""
+def _open_archive(archive: Path) -> Iterator[Iterator[_Member]]:
+    """The regular files of a zip or tar archive, as they are listed; links and devices are left out."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
-            infos = [info for info in zipped.infolist() if not info.is_dir() and not _is_link(info)]
-            yield [_Member(info.filename, info.file_size, lambda info=info: zipped.open(info)) for info in infos]
+            infos = (info for info in zipped.infolist() if not info.is_dir() and not _is_link(info))
+            yield (_Member(info.filename, info.file_size, lambda info=info: zipped.open(info)) for info in infos)
     elif tarfile.is_tarfile(archive):
         with tarfile.open(archive) as tar:
-            infos = [info for info in tar if info.isreg()]
-            yield [_Member(info.name, info.size, lambda info=info: tar.extractfile(info)) for info in infos]
+            infos = (info for info in tar if info.isreg())
+            yield (_Member(info.name, info.size, lambda info=info: tar.extractfile(info)) for info in infos)
     else:
         raise DatasetError(f"{printable(archive)} is neither a zip nor a tar archive.")
 
@@ -173,7 +188,7 @@ def _is_link(info: zipfile.ZipInfo) -> bool:
 def _relative_path(name: str) -> PurePosixPath:
     """A member's path, which must stay inside the folder."""
     path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+    if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in name:
         raise DatasetError(
             f"The archive wants to write outside its folder ({printable(name)}): it is not safe to unpack."
         )
@@ -187,20 +202,30 @@ def unpack(archive: Path, folder: Path) -> None:
     `MAX_UNPACKED_BYTES` bytes, and for damaged archives.
     """
     try:
-        with _open_archive(archive) as members:
+        with _open_archive(archive) as listed:
+            members = _within_limits(archive, listed)
             paths = [_relative_path(member.name) for member in members]
-            if len(members) > MAX_UNPACKED_FILES or sum(member.size for member in members) > MAX_UNPACKED_BYTES:
-                raise DatasetError(
-                    f"{archive.name} unpacks to more files or bytes than the limits in downloads.py allow."
-                )
             surrounded = all(len(path.parts) > 1 for path in paths) and len({path.parts[0] for path in paths}) == 1
             for member, path in zip(members, paths, strict=True):
                 target = folder.joinpath(*path.parts[1:] if surrounded else path.parts)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with member.open() as source, target.open("xb") as file:
                     _copy_limited(source, file, member.size)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError) as error:
+    except _UNPACKING_ERRORS as error:
         raise DatasetError(f"{archive.name} cannot be unpacked ({error}).") from error
+
+
+def _within_limits(archive: Path, listed: Iterator[_Member]) -> list[_Member]:
+    """The members of an archive; reading the list stops at the limits, since listing a tar archive unpacks it."""
+    members, size = [], 0
+    for member in listed:
+        members.append(member)
+        size += member.size
+        if len(members) > MAX_UNPACKED_FILES or size > MAX_UNPACKED_BYTES:
+            raise DatasetError(f"{archive.name} unpacks to more files or bytes than the limits in downloads.py allow.")
+    if not members:
+        raise DatasetError(f"There are no files in {archive.name}.")
+    return members
 
 
 def _copy_limited(source: IO[bytes], target: IO[bytes], size: int) -> None:

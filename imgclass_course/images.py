@@ -75,13 +75,13 @@ def stretch_contrast(
         return image.copy()
     return np.round((image.astype(np.float32) - low) * (255 / (high - low))).astype(np.uint8)
 
-# %% ../nbs/01_images.ipynb #b69a1e59
+# %% ../nbs/01_images.ipynb #bdcfd415
 def scale_to_range(
     image: np.ndarray,  # uint8, any shape
     low: float = 0.0,  # what 0 becomes
     high: float = 1.0,  # what 255 becomes
 ) -> np.ndarray:  # float32, the same shape
-    "Map bytes linearly to [low, high]. Raises `TypeError` for anything but bytes, since scaling twice is a common mistake."
+    "Map bytes linearly to [low, high]. Raises `TypeError` for anything but bytes: scaling twice is a common mistake."
     if image.dtype != np.uint8:
         raise TypeError(f"Expected bytes (uint8) and got {image.dtype}: was this picture scaled already?")
     return (image.astype(np.float32) * ((high - low) / 255) + low).astype(np.float32)
@@ -179,7 +179,7 @@ def _decode(
         pass
     return _to_rgb(image)
 
-# %% ../nbs/01_images.ipynb #02372c07
+# %% ../nbs/01_images.ipynb #6b708d4b
 def read_image(
     source: bytes | str | PathLike,  # a picture file's bytes, or its path
 ) -> np.ndarray:  # [height, width, 3] uint8, RGB
@@ -191,7 +191,7 @@ def load_image(
     source: bytes | str | PathLike | np.ndarray,  # bytes, a path, or pixels [height, width, 3] uint8
     size: int,  # pixels of each side of the result
 ) -> np.ndarray:  # [size, size, 3] uint8, RGB
-    "Read a picture and squash it to the square that a network wants: the one way in, for training and prediction alike."
+    "Read a picture and squash it to the square that a network wants; for training and prediction alike."
     if isinstance(source, np.ndarray):
         return resize_image(source, size)
     return np.asarray(_decode(source, size).resize((size, size), Image.Resampling.BILINEAR))

@@ -7,7 +7,7 @@ __all__ = ['STEPS_PER_CALL', 'SMOOTHING', 'EXPLODED', 'Rate', 'restart', 'sweep_
            'range_test', 'suggest_learning_rate', 'triangular_rate', 'cosine_restarts_rate', 'rate_callback',
            'train_in_stages']
 
-# %% ../nbs/09_learning_rate.ipynb #c1a09aec
+# %% ../nbs/09_learning_rate.ipynb #161a2ec7
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +23,7 @@ from .transfer import _batch_dataset, build_head
 if TYPE_CHECKING:
     import keras
 
-# %% ../nbs/09_learning_rate.ipynb #5231a2b9
+# %% ../nbs/09_learning_rate.ipynb #6cf270d2
 def _compile(head: "keras.Model", optimizer: "keras.optimizers.Optimizer", steps_per_call: int = 1) -> None:
     import keras
 
@@ -39,7 +39,7 @@ def restart(model: "keras.Model", weights: list[np.ndarray], learning_rate: floa
         variable.assign(np.zeros(variable.shape))
     model.optimizer.learning_rate = learning_rate
 
-# %% ../nbs/09_learning_rate.ipynb #fbe38141
+# %% ../nbs/09_learning_rate.ipynb #c601f9f9
 STEPS_PER_CALL = 20  # of training that TensorFlow does between two looks of Python
 
 
@@ -77,7 +77,7 @@ def sweep_learning_rates(
             rows.append((rate, seed, *_measure(head, vectors, labels), *_measure(head, *validation)))
     return pd.DataFrame(rows, columns=["learning_rate", "seed", "loss", "accuracy", "val_loss", "val_accuracy"])
 
-# %% ../nbs/09_learning_rate.ipynb #88215cf4
+# %% ../nbs/09_learning_rate.ipynb #7d80e17f
 class Interval(NamedTuple):
     "A mean over seeds with its 95 % interval."
 
@@ -99,7 +99,7 @@ def seed_interval(values: Sequence[float]) -> Interval:
     margin = float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
     return Interval(mean, mean - margin, mean + margin)
 
-# %% ../nbs/09_learning_rate.ipynb #7e2bacd2
+# %% ../nbs/09_learning_rate.ipynb #08bf0811
 @contextmanager
 def _same_random_numbers() -> Iterator[None]:
     "Keras draws seeds for new layers from Python's generator: leave that as it was."
@@ -122,7 +122,7 @@ def _copy_for_test(model: "keras.Model") -> "keras.Model":
     copy.compile(type(model.optimizer).from_config(settings), model.loss)
     return copy
 
-# %% ../nbs/09_learning_rate.ipynb #21335756
+# %% ../nbs/09_learning_rate.ipynb #4ed7adea
 SMOOTHING = 5  # steps: centre of mass of the moving average
 EXPLODED = 4.0  # times the lowest loss: nothing more to learn from higher rates
 
@@ -152,7 +152,7 @@ def range_test(
     index = pd.Index(rates[: len(losses)], name="learning_rate")
     return pd.DataFrame({"loss": losses, "smoothed": smoothed}, index)
 
-# %% ../nbs/09_learning_rate.ipynb #b78af3c1
+# %% ../nbs/09_learning_rate.ipynb #92f37655
 def suggest_learning_rate(
     curve: pd.DataFrame,  # of range_test
 ) -> float:
@@ -164,7 +164,7 @@ def suggest_learning_rate(
     slopes = np.gradient(smoothed[: lowest + 1], np.log(curve.index[: lowest + 1]))
     return float(curve.index[slopes.argmin()])
 
-# %% ../nbs/09_learning_rate.ipynb #84b28a14
+# %% ../nbs/09_learning_rate.ipynb #48fb736e
 Rate = Callable[[int], float]  # from the number of training steps done to a learning rate
 
 
@@ -180,7 +180,7 @@ def triangular_rate(low: float, high: float, half_cycle: int, shrink: float = 1.
 
     return rate
 
-# %% ../nbs/09_learning_rate.ipynb #e2f5e6c8
+# %% ../nbs/09_learning_rate.ipynb #eba27ca2
 def cosine_restarts_rate(high: float, cycle: int, growth: float = 1.0, low: float = 0.0) -> Rate:
     "Down from `high` to `low` along half a cosine, then up again (SGDR, Loshchilov and Hutter 2016, arXiv:1608.03983)."
     if cycle < 1 or growth < 1 or not 0 <= low < high:
@@ -195,7 +195,7 @@ def cosine_restarts_rate(high: float, cycle: int, growth: float = 1.0, low: floa
 
     return rate
 
-# %% ../nbs/09_learning_rate.ipynb #eee73229
+# %% ../nbs/09_learning_rate.ipynb #f3fafc29
 def rate_callback(rate: Rate) -> "keras.callbacks.Callback":
     "Set the learning rate before each step of `fit` or `train_head`; the history gets a column `learning_rate`."
     import keras
@@ -213,7 +213,7 @@ def rate_callback(rate: Rate) -> "keras.callbacks.Callback":
 
     return SetRate()
 
-# %% ../nbs/09_learning_rate.ipynb #49bbcd17
+# %% ../nbs/09_learning_rate.ipynb #881f8dae
 def train_in_stages(
     vectors: np.ndarray,  # [n, d] float32
     labels: np.ndarray,  # [n] int, from 0

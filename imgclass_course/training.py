@@ -8,7 +8,7 @@ __all__ = ['MISTAKES', 'MISTAKE_SIZE', 'TENSOR_NAME', 'PROJECTED', 'THUMBNAIL_SI
            'make_sprite', 'write_projector', 'write_summaries', 'stop_tensorboard', 'read_score', 'save_with_score',
            'BestCheckpoint']
 
-# %% ../nbs/08_training_runs.ipynb #9dd9da25
+# %% ../nbs/08_training_runs.ipynb #3e09ecea
 import io
 import json
 import math
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from tensorflow.python.framework.func_graph import FuncGraph
 
-# %% ../nbs/08_training_runs.ipynb #7daa7253
+# %% ../nbs/08_training_runs.ipynb #1001c7e2
 class TrainingError(CourseError):
     "A training run that cannot be kept as asked, with what to do."
 
@@ -60,7 +60,7 @@ def read_scalars(
         raise TrainingError(f"{printable(folder)} holds no curves: name the folder given as --summaries_dir.")
     return pd.DataFrame(rows, columns=["run", "tag", "step", "value"])
 
-# %% ../nbs/08_training_runs.ipynb #abcb9dd8
+# %% ../nbs/08_training_runs.ipynb #300b8a83
 def new_run_folder(parent: str | os.PathLike) -> Path:
     "Make an empty folder run_001, run_002, … below another; two processes never get the same one."
     parent = Path(parent)
@@ -73,7 +73,7 @@ def new_run_folder(parent: str | os.PathLike) -> Path:
         except FileExistsError:
             continue
 
-# %% ../nbs/08_training_runs.ipynb #d36b9387
+# %% ../nbs/08_training_runs.ipynb #2cd6d359
 def trace_classifier(classifier: ImageClassifier) -> "FuncGraph":
     "The whole network as a graph: pixels [n, size, size, 3] uint8, the backbone, the head, probabilities [n, k]."
     import tensorflow as tf
@@ -88,7 +88,7 @@ def trace_classifier(classifier: ImageClassifier) -> "FuncGraph":
 
     return tf.function(classify).get_concrete_function(tf.TensorSpec([None, size, size, 3], tf.uint8, "pixels")).graph
 
-# %% ../nbs/08_training_runs.ipynb #b41f6e50
+# %% ../nbs/08_training_runs.ipynb #29ac8b14
 MISTAKES = 24  # pictures shown
 MISTAKE_SIZE = 128  # pixels
 
@@ -118,7 +118,7 @@ def mistakes_pixels(evaluation: Evaluation, paths: list[Path]) -> np.ndarray:  #
     titles = [f"{classes[labels[row]]}\nas {classes[predicted[row]]}" for row in worst]
     return figure_pixels(show_images([load_thumbnail(paths[row], MISTAKE_SIZE) for row in worst], titles))
 
-# %% ../nbs/08_training_runs.ipynb #d894e669
+# %% ../nbs/08_training_runs.ipynb #0502fda6
 def make_sprite(
     thumbnails: np.ndarray,  # [n, size, size, 3] uint8
 ) -> np.ndarray:  # [side * size, side * size, 3] uint8, with side = ceil(sqrt(n))
@@ -129,7 +129,7 @@ def make_sprite(
     tiles[:n] = thumbnails
     return tiles.reshape(side, side, size, size, 3).swapaxes(1, 2).reshape(side * size, side * size, 3)
 
-# %% ../nbs/08_training_runs.ipynb #48c6b166
+# %% ../nbs/08_training_runs.ipynb #101ac55c
 TENSOR_NAME = "bottlenecks/.ATTRIBUTES/VARIABLE_VALUE"  # how a checkpoint calls a variable saved as `bottlenecks`
 
 
@@ -160,7 +160,7 @@ def write_projector(
     embedding.sprite.single_image_dim.extend(thumbnails.shape[1:3])
     projector.visualize_embeddings(str(folder), projector.ProjectorConfig(embeddings=[embedding]))
 
-# %% ../nbs/08_training_runs.ipynb #9088b642
+# %% ../nbs/08_training_runs.ipynb #bcaff2d2
 PROJECTED = 1000  # points
 THUMBNAIL_SIZE = 48  # pixels in the sprite
 
@@ -197,7 +197,7 @@ def write_summaries(
     writer.close()
     write_projector(folder, *_projected(result, limit))
 
-# %% ../nbs/08_training_runs.ipynb #7df6bb97
+# %% ../nbs/08_training_runs.ipynb #6dd1560d
 def stop_tensorboard(folder: str | os.PathLike | None = None) -> list[int]:
     "Stop the servers that show a folder, or all of this user's; returns their process numbers."
     import signal
@@ -210,7 +210,7 @@ def stop_tensorboard(folder: str | os.PathLike | None = None) -> list[int]:
         os.kill(info.pid, signal.SIGTERM)
     return [info.pid for info in found]
 
-# %% ../nbs/08_training_runs.ipynb #831fbc1a
+# %% ../nbs/08_training_runs.ipynb #5c4ace68
 SCORE_MEMBER = "score.json"  # in the .keras archive
 
 
@@ -233,9 +233,7 @@ def save_with_score(model: "keras.Model", path: Path, score: dict[str, object]) 
             archive.writestr(SCORE_MEMBER, json.dumps(score))
         unfinished.replace(path)
 
-
-
-# %% ../nbs/08_training_runs.ipynb #3924877a
+# %% ../nbs/08_training_runs.ipynb #74889487
 @dataclass
 class BestCheckpoint:
     "Keeps a model whenever it is better than everything kept before, in this process or an earlier one."
@@ -262,7 +260,7 @@ class BestCheckpoint:
     def better(self, value: float, other: float) -> bool:
         return value > other if self.mode == "max" else value < other
 
-# %% ../nbs/08_training_runs.ipynb #278ca095
+# %% ../nbs/08_training_runs.ipynb #b1266cb9
 @patch
 def best(self: BestCheckpoint) -> tuple[Path | None, float]:
     "The best checkpoint and its value. Raises `TrainingError` where one that is there cannot be compared."
@@ -290,7 +288,7 @@ def update(self: BestCheckpoint, model: "keras.Model", epoch: int, measured: dic
         save_with_score(model, path, {"monitor": self.monitor, "value": value, "epoch": epoch, "about": self.about})
         self.saved.append(path)
 
-# %% ../nbs/08_training_runs.ipynb #aab62196
+# %% ../nbs/08_training_runs.ipynb #72e92031
 @patch
 def callback(self: BestCheckpoint) -> "keras.callbacks.Callback":
     "For `fit` or `train_head`."

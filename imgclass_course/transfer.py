@@ -317,7 +317,7 @@ def metrics(self: Retraining, test_limit: int = -1) -> dict[str, object]:
         "left_out": {printable(path): problem for path, problem in self.folder.problems.itertuples(index=False)},
     }
 
-# %% ../nbs/07_transfer_learning.ipynb #05a61392
+# %% ../nbs/07_transfer_learning.ipynb #04602cc9
 @patch
 def save(  # noqa: F811, the other one is of ImageClassifier
     self: Retraining, folder: str | os.PathLike, report: str | os.PathLike | None = None, test_limit: int = -1
@@ -328,23 +328,23 @@ def save(  # noqa: F811, the other one is of ImageClassifier
     (folder / "metrics.json").write_text(json.dumps(self.metrics(test_limit), indent=2), encoding="utf-8")
     split = self.final_split
     limit = test_limit if split == "test" else -1
+    evaluation, pictures = self.evaluate(split, limit), self.paths(split, limit)
     backbone, counts = self.classifier.backbone, self.folder.counts().sum()
     facts = {
-        "measured on": f"{split} pictures of {printable(self.folder.root)}",
+        "measured on": f"{len(evaluation.labels)} {split} pictures",
         "classes": ", ".join(self.classifier.classes),
         "pictures": ", ".join(f"{count} {name}" for name, count in counts.items()),
         "backbone": f"{backbone.name} ({backbone.image_size} pixels)",
         "steps": str(self.history.index[-1]),
     }
     title = f"Classifier of {printable(self.folder.root.name)}"
-    evaluation, pictures = self.evaluate(split, limit), self.paths(split, limit)
     report = report or folder / "report.html"
     write_report(report, evaluation, pictures, title, facts, self.history, self.folder.problems)
 
-# %% ../nbs/07_transfer_learning.ipynb #56d9971f
+# %% ../nbs/07_transfer_learning.ipynb #d4c171cb
 @patch
 def export_saved_model(self: ImageClassifier, folder: str | os.PathLike, output_name: str = "final_result") -> None:
-    "Write a SavedModel: `images` [n, image_size, image_size, 3] uint8 in, probabilities [n, k] under `output_name` out."
+    "Write a SavedModel: `images` [n, size, size, 3] uint8 in, probabilities [n, k] under `output_name` out."
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 

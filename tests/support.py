@@ -91,7 +91,9 @@ def child_environment(**more: str) -> dict[str, str]:
     return {**os.environ, **proxies, **more}
 
 
-def run_python(*arguments: str, timeout: float = 120, **environment: str) -> subprocess.CompletedProcess:
+def run_python(
+    *arguments: str, timeout: float = 120, encoding: str = "utf-8", **environment: str
+) -> subprocess.CompletedProcess:
     """Run this Python in a child process without a terminal and return what it wrote, as text."""
     return subprocess.run(
         [sys.executable, *arguments],
@@ -99,7 +101,7 @@ def run_python(*arguments: str, timeout: float = 120, **environment: str) -> sub
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        encoding="utf-8",
+        encoding=encoding,
         timeout=timeout,
         cwd=tempfile.gettempdir(),
     )

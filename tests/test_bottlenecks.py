@@ -93,7 +93,8 @@ def assert_right_or_missing(folder: Path) -> int:
     with BottleneckStore(folder) as store:
         for space in (0, 1):
             vectors, found = store.load(f"fingerprint {space}", DIGESTS)
-            np.testing.assert_array_equal(vectors[found], made_up_vectors(space)[found])
+            for row in np.flatnonzero(found):
+                np.testing.assert_array_equal(vectors[row], made_up_vectors(space)[row])
             count += found.sum()
         files = [FileState(f"/pictures/{number}.jpg", 10, 20) for number in range(len(DIGESTS))]
         for facts in store.recall_files(files):
@@ -288,9 +289,7 @@ def test_one_copy_that_is_gone_does_not_take_the_other_with_it(copied: Path) -> 
     folder = ImageFolder.scan(copied)
     (copied / "red" / "000.png").unlink()
     problems = dict(
-        zip(
-            folder.readable["path"], extract(folder.root, folder.readable, plain_backbone()).problems, strict=True
-        )
+        zip(folder.readable["path"], extract(folder.root, folder.readable, plain_backbone()).problems, strict=True)
     )
     assert problems[os.path.join("red", "copy.png")] == ""
 
@@ -664,10 +663,10 @@ def test_vector_in_a_wrong_place_is_not_used(tmp_path: Path, change: str) -> Non
     first, second = DIGESTS[4:6]
     path = make_store(tmp_path)
     with sqlite3.connect(path) as database:
-        # Out of the way first, so that keys stay unique while they are exchanged.
-        database.execute(f"UPDATE vectors SET view = 100 WHERE digest IN (x'{first}', x'{second}')")
-        database.execute(f"UPDATE vectors SET {change.format(first, second)} WHERE view = 100")
-        database.execute("UPDATE vectors SET view = 0 WHERE view = 100")
+        # Views of their own first, so that keys stay unique while they are exchanged.
+        database.execute(f"UPDATE vectors SET view = 100 + rowid WHERE digest IN (x'{first}', x'{second}')")
+        database.execute(f"UPDATE vectors SET {change.format(first, second)} WHERE view >= 100")
+        database.execute("UPDATE vectors SET view = 0 WHERE view >= 100")
     for digests in (DIGESTS, DIGESTS[4:6]):  # both ways of looking up
         with BottleneckStore(tmp_path) as store:
             for space in (0, 1):
@@ -677,6 +676,19 @@ def test_vector_in_a_wrong_place_is_not_used(tmp_path: Path, change: str) -> Non
                 assert not store.load(f"fingerprint {space}", digests, view=1)[1].any()
     with BottleneckStore(tmp_path) as store:
         assert store.verify() == (80, 4)
+
+
+@pytest.mark.parametrize("dim", [0, 7, -5, 1 << 50])
+def test_wrong_length_is_an_error_or_put_right(copied: Path, tmp_path: Path, dim: int) -> None:
+    run(copied, tmp_path / "store", plain_backbone())
+    with sqlite3.connect(tmp_path / "store" / FILE) as database:
+        database.execute(f"UPDATE spaces SET dim = {dim}")
+    try:
+        folder, second = run(copied, tmp_path / "store", plain_backbone())
+    except StoreError:
+        return
+    np.testing.assert_array_equal(second.vectors, expected_vectors(folder, plain_backbone()))
+    assert run(copied, tmp_path / "store", plain_backbone())[1].computed == 0
 
 
 @pytest.mark.parametrize("few", [False, True])

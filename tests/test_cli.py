@@ -7,7 +7,6 @@ import re
 import shutil
 import sqlite3
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +14,7 @@ from types import SimpleNamespace
 import click
 import numpy as np
 import pytest
-from support import SMALL, assert_one_line_error, encode, gradient, run_command, run_python, write_pictures
+from support import SMALL, assert_one_line_error, run_command, run_python, write_pictures
 
 from imgclass_course.cli import cli, main
 
@@ -75,11 +74,13 @@ def test_every_help_has_an_example(imgclass: Run, words: list[str]) -> None:
         assert max(map(len, result.out.splitlines())) <= 110
 
 
-FLAGS_OF_RETRAIN_PY = """image_dir output_graph intermediate_output_graphs_dir intermediate_store_frequency output_labels
-summaries_dir how_many_training_steps learning_rate testing_percentage validation_percentage eval_step_interval
-train_batch_size test_batch_size validation_batch_size print_misclassified_test_images bottleneck_dir final_tensor_name
-flip_left_right random_crop random_scale random_brightness model_dir architecture tfhub_module saved_model_dir
-logging_verbosity checkpoint_path""".split()
+FLAGS_OF_RETRAIN_PY = """
+image_dir output_graph intermediate_output_graphs_dir intermediate_store_frequency output_labels summaries_dir
+how_many_training_steps learning_rate testing_percentage validation_percentage eval_step_interval train_batch_size
+test_batch_size validation_batch_size print_misclassified_test_images bottleneck_dir final_tensor_name flip_left_right
+random_crop random_scale random_brightness model_dir architecture tfhub_module saved_model_dir logging_verbosity
+checkpoint_path
+""".split()
 
 
 @pytest.mark.parametrize("flag", FLAGS_OF_RETRAIN_PY)
@@ -163,7 +164,7 @@ MISTAKES = {
         "together below 100",
     ),
     "unknown verbosity": (["retrain", ".", "--logging_verbosity", "LOUD"], "LOUD"),
-    "checkpoint of another kind": (["retrain", ".", "--checkpoint_path", "best.ckpt"], ".keras"),
+    "checkpoint of another kind": (["retrain", ".", "--checkpoint_path", "/tmp/_retrain_checkpoint"], ".keras"),
     "flag without its value": (["retrain", ".", "--output_graph"], "output_graph"),
     "no picture": (["label"], "imgclass label PICTURE"),
     "no classifier": (["label", "x.jpg"], "imgclass_classifier"),
@@ -210,7 +211,7 @@ def test_folder_that_cannot_be_trained_on_is_one_line(
 
 def test_unknown_architecture_is_one_line(imgclass: Run, pictures: Path, store: Path) -> None:
     result = imgclass("retrain", pictures, "--bottleneck_dir", store, *SHARES, "--architecture", "mobilenet_v1_100_12")
-    assert_one_line_error(result, "Did you mean mobilenet_v1_100_128")
+    assert_one_line_error(result, "Did you mean", "mobilenet_v1_100_128")
 
 
 def test_store_that_is_no_store_is_one_line(imgclass: Run, pictures: Path, tmp_path: Path) -> None:
@@ -348,6 +349,7 @@ def test_checkpoint_follows_training_accuracy_where_there_is_no_validation(
     for flags in (("--validation_percentage", "0"), ()):
         result = imgclass("retrain", "given", "--bottleneck_dir", store, *SHORT, "--checkpoint_path", "b.keras", *flags)
         assert (result.code, result.err) == (0, "") and (tmp_path / "b.keras").is_file()
+        (tmp_path / "b.keras").unlink()
 
 
 def test_intermediate_graphs_are_kept(retrain: Run, tmp_path: Path) -> None:
@@ -488,9 +490,10 @@ def test_names_that_the_terminal_cannot_show_are_escaped(
 ) -> None:
     shutil.copy(picture, tmp_path / "größe 图.png")
     arguments = ("label", "--graph", str(classifier_folder), str(tmp_path / "größe 图.png"), str(tmp_path / "没有.png"))
-    child = run_python("-m", "imgclass_course.cli", *arguments, PYTHONIOENCODING="ascii")
+    child = run_python("-m", "imgclass_course.cli", *arguments, encoding="cp1252", PYTHONIOENCODING="cp1252")
     assert child.returncode == 0, child.stderr
-    assert "gr\\xf6\\xdfe \\u56fe.png" in child.stdout and "red (score" in child.stdout
+    assert "größe \\u56fe.png" in child.stdout and "red (score" in child.stdout
+    assert "\\u6ca1\\u6709.png: the file cannot be read" in child.stderr
 
 
 # audit
@@ -610,15 +613,3 @@ def test_interrupt_is_one_line(imgclass: Run, monkeypatch: pytest.MonkeyPatch) -
 def test_main_may_be_called_with_the_arguments_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["imgclass", "--version"])
     assert main() == 0
-
-
-def test_hanging_folder_does_not_hang_the_label(imgclass: Run, classifier_folder: Path, tmp_path: Path) -> None:
-    if not hasattr(os, "mkfifo"):
-        pytest.skip("this system has no pipes with a name")
-    os.mkfifo(tmp_path / "pipe.jpg")
-    start = time.monotonic()
-    child = run_python(
-        "-m", "imgclass_course.cli", "label", "--graph", str(classifier_folder), str(tmp_path / "pipe.jpg"), timeout=60
-    )
-    assert child.returncode == 2 and time.monotonic() - start < 60
-    (tmp_path / "one.jpg").write_bytes(encode(gradient()))

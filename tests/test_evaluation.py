@@ -133,7 +133,13 @@ def test_report_escapes_every_name(tmp_path: Path) -> None:
     evaluation = evaluation_of([0, 1, 2], [1, 2, 0], NASTY)
     problems = pd.DataFrame({"path": NASTY, "problem": NASTY})
     write_report(
-        tmp_path / "report.html", evaluation, [picture] * 3, NASTY[0], dict(zip(NASTY, NASTY, strict=True)), None, problems
+        tmp_path / "report.html",
+        evaluation,
+        [picture] * 3,
+        NASTY[0],
+        dict(zip(NASTY, NASTY, strict=True)),
+        None,
+        problems,
     )
     seen = Tags((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "script" not in seen.tags

@@ -1,6 +1,7 @@
 """Every picture is read the same way, and what is no picture gives one clear error."""
 
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from support import encode, gradient
+from support import encode, gradient, run_python
 
 from imgclass_course import images
 from imgclass_course.images import (
@@ -66,7 +67,9 @@ def test_orientation_is_applied(orientation: int, undo: object) -> None:
     np.testing.assert_array_equal(read_image(with_orientation(PICTURE, orientation)), undo(PICTURE))
 
 
-@pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" * 3])
+@pytest.mark.parametrize(
+    "exif", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" * 3]
+)
 def test_damaged_exif_does_not_spoil_the_picture(exif: bytes) -> None:
     assert read_image(encode(PICTURE, "JPEG", exif=exif)).shape == PICTURE.shape
 
@@ -104,9 +107,7 @@ def test_transparent_palette_entry_is_white() -> None:
 
 def test_transparent_colour_of_rgb_is_white() -> None:
     image = np.array([[[1, 2, 3], [40, 50, 60]]], np.uint8)
-    np.testing.assert_array_equal(
-        read_image(encode(image, transparency=(1, 2, 3))), [[[255, 255, 255], [40, 50, 60]]]
-    )
+    np.testing.assert_array_equal(read_image(encode(image, transparency=(1, 2, 3))), [[[255, 255, 255], [40, 50, 60]]])
 
 
 def test_cmyk_keeps_its_colours() -> None:
@@ -194,7 +195,15 @@ def test_changed_byte_is_read_or_refused(name: str, place: float, value: int) ->
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    for start in (b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff\xe0", b"RIFF\x40\0\0\0WEBPVP8 ", b"II*\0", b"BM"):
+    for start in (
+        b"",
+        b"\x89PNG\r\n\x1a\n",
+        b"GIF89a",
+        b"\xff\xd8\xff\xe0",
+        b"RIFF\x40\0\0\0WEBPVP8 ",
+        b"II*\0",
+        b"BM",
+    ):
         try:
             read_image(start + data)
         except ImageError as error:
@@ -236,6 +245,14 @@ def test_file_of_too_many_bytes_is_not_read_into_memory(tmp_path: Path) -> None:
         file.truncate(1 << 40)  # a terabyte of nothing: takes no space on the disk
     with pytest.raises(ImageError, match="limit"):
         read_image(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with a name")
+def test_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    code = "import sys; from imgclass_course.images import read_image; read_image(sys.argv[1])"
+    child = run_python("-c", code, str(tmp_path / "pipe.jpg"), timeout=10)
+    assert "ImageError" in child.stderr
 
 
 def test_missing_file_is_an_os_error(tmp_path: Path) -> None:

@@ -84,10 +84,11 @@ def test_range_test_works_for_a_model_whose_rate_is_a_schedule() -> None:
 
 
 def test_suggestion_ignores_what_comes_after_the_lowest_point() -> None:
-    rates = np.geomspace(1e-4, 1, 5)
-    assert suggest_learning_rate(pd.DataFrame({"smoothed": [3.0, 3.0, 1.0, 0.9, 0.89]}, rates)) == pytest.approx(1e-3)
+    rates = np.geomspace(1e-5, 1, 6)
+    smoothed = [3.0, 2.9, 2.0, 1.8, 9.0, 4.0]
+    assert suggest_learning_rate(pd.DataFrame({"smoothed": smoothed}, rates)) == pytest.approx(1e-3)
     with pytest.raises(ValueError, match="only rises"):
-        suggest_learning_rate(pd.DataFrame({"smoothed": [1.0, 2.0, 3.0, 4.0, 0.99 + 1]}, rates))
+        suggest_learning_rate(pd.DataFrame({"smoothed": [1.0, 2.0, 3.0, 4.0, 3.0, 2.0]}, rates))
 
 
 @pytest.mark.parametrize("step", [0, 3, 10, 13, 20, 25, 37])

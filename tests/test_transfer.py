@@ -185,9 +185,7 @@ def test_loaded_classifier_predicts_the_same(trained: Retraining, saved: Path) -
     assert loaded.classes == trained.classifier.classes == ["blue", "green", "red"]
     assert loaded.backbone.image_size == 128
     paths = some_paths(trained)
-    np.testing.assert_array_equal(
-        loaded.predict_probabilities(paths), trained.classifier.predict_probabilities(paths)
-    )
+    np.testing.assert_array_equal(loaded.predict_probabilities(paths), trained.classifier.predict_probabilities(paths))
 
 
 def test_saved_folder_says_what_it_is(saved: Path, small_backbone: Backbone) -> None:

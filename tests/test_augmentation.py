@@ -1,0 +1,189 @@
+"""Augmentation: the same view always, in any thread and process; training pictures only; errors that say what to do."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from imgclass_course import augmentation
+from imgclass_course.augmentation import (
+    TRANSFORMATIONS,
+    AugmentationError,
+    build_layers,
+    build_pipeline,
+    extract_views,
+    predict_with_views,
+    read_strength,
+    retrain_distortions,
+)
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+STRENGTHS = dict(
+    zip(TRANSFORMATIONS, (0.5, 20, 20, 40, 20, 30, 90, 40, 40, 80, 10, 30), strict=True),
+)
+ALL = build_pipeline(**STRENGTHS)
+
+
+@pytest.mark.parametrize("name", TRANSFORMATIONS)
+def test_each_transformation_changes_pixels_and_nothing_else(name: str) -> None:
+    pipeline, before = build_pipeline(**{name: STRENGTHS[name]}), IMAGE.copy()
+    views = [pipeline(IMAGE, seed) for seed in range(8)]
+    assert all(view.shape == IMAGE.shape and view.dtype == np.uint8 for view in views)
+    assert any((view != IMAGE).any() for view in views)
+    assert (IMAGE == before).all()
+
+
+def test_read_only_picture_is_accepted() -> None:
+    locked = IMAGE.copy()
+    locked.flags.writeable = False
+    assert np.array_equal(ALL(locked, 3), ALL(IMAGE, 3))
+
+
+def test_views_do_not_depend_on_threads() -> None:
+    expected = [ALL(IMAGE, seed) for seed in range(60)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # threads take turns in the middle of everything
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda seed: ALL(IMAGE, seed), range(60)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert all(np.array_equal(one, other) for one, other in zip(expected, found, strict=True))
+
+
+def test_views_and_fingerprint_do_not_depend_on_the_process() -> None:
+    program = (
+        "import hashlib, numpy as np; from imgclass_course.augmentation import build_pipeline\n"
+        "image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)\n"
+        f"pipeline = build_pipeline(**{STRENGTHS})\n"
+        "print(pipeline.fingerprint, hashlib.sha256(pipeline(image, 2**32 - 1).tobytes()).hexdigest())"
+    )
+    import hashlib
+
+    here = f"{ALL.fingerprint} {hashlib.sha256(ALL(IMAGE, 2**32 - 1).tobytes()).hexdigest()}"
+    there = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
+    assert there == here
+
+
+@pytest.mark.parametrize("name", TRANSFORMATIONS)
+def test_fingerprint_depends_on_every_strength(name: str) -> None:
+    changed = build_pipeline(**{**STRENGTHS, name: STRENGTHS[name] * 0.9})
+    assert changed.fingerprint != ALL.fingerprint
+
+
+def test_fingerprint_depends_on_order_and_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    import imgaug
+
+    before = ALL.fingerprint
+    assert build_pipeline(**dict(reversed(STRENGTHS.items()))).fingerprint != before
+    assert build_pipeline(rotate=20).fingerprint == build_pipeline(rotate=(-20.0, 20.0)).fingerprint
+    monkeypatch.setattr(imgaug, "__version__", "0.0.1")
+    assert ALL.fingerprint != before
+    monkeypatch.undo()
+    monkeypatch.setattr(augmentation, "RECIPE", augmentation.RECIPE + 1)
+    assert ALL.fingerprint != before
+
+
+@pytest.mark.parametrize(
+    ("name", "strength", "fix"),
+    [
+        ("rotat", 20, "did you mean 'rotate'"),
+        ("posterize", 1, "there are flip, crop"),
+        ("flip", 1.5, "probability"),
+        ("flip", True, "probability"),
+        ("zoom", 100, "up to 99"),
+        ("rotate", -20, "pair"),
+        ("rotate", (20, 10), "pair"),
+        ("noise", (-1, 10), "between 0 and 99"),
+        ("shift", "much", "one number"),
+        ("shift", None, "one number"),
+        ("shift", (1, 2, 3), "one number"),
+        ("brightness", float("nan"), "one number"),
+    ],
+)
+def test_bad_strengths_are_refused(name: str, strength: object, fix: str) -> None:
+    with pytest.raises(AugmentationError, match=fix):
+        read_strength(name, strength)
+
+
+@pytest.mark.parametrize("image", [IMAGE / 255, IMAGE[:, :, 0], IMAGE[None], np.zeros((8, 8, 4), np.uint8)])
+def test_what_is_no_picture_is_refused(image: np.ndarray) -> None:
+    with pytest.raises(AugmentationError, match="bytes"):
+        ALL(image, 0)
+
+
+def test_layers_do_nothing_in_prediction() -> None:
+    pixels = IMAGE[None].astype(np.float32)
+    layers = build_layers(**STRENGTHS)
+    assert np.allclose(layers(pixels, training=False), pixels, atol=0.01)
+    assert not np.allclose(layers(pixels, training=True), pixels, atol=1)
+
+
+def test_retrain_distortions_mean_what_they_did() -> None:
+    assert retrain_distortions(random_crop=10, random_scale=20).steps == (("crop", 10.0, 32.0),)
+    assert retrain_distortions(True, random_brightness=30).steps == (("flip", 0.5, 0.5), ("brightness", -30.0, 30.0))
+    assert retrain_distortions(True, 99, 99, 99)(IMAGE, 0).shape == IMAGE.shape
+
+
+@pytest.mark.parametrize("flags", [{}, {"random_crop": 100}, {"random_scale": -1}, {"random_brightness": 500}])
+def test_retrain_distortions_refuse_what_they_cannot_do(flags: dict[str, int]) -> None:
+    with pytest.raises(AugmentationError, match="give"):
+        retrain_distortions(**flags)
+
+
+@pytest.mark.parametrize("split", ["validation", "test", ""])
+def test_only_training_pictures_are_augmented(split: str, tmp_path: Path) -> None:
+    table = pd.DataFrame({"path": ["a", "b"], "digest": ["00" * 32, "01" * 32], "split": ["train", split]})
+    with pytest.raises(AugmentationError, match="only training pictures"):
+        extract_views(tmp_path, table, None, None, ALL, 1)
+    with pytest.raises(AugmentationError, match="at least 1"):
+        extract_views(tmp_path, table[:1], None, None, ALL, 0)
+
+
+class MeanBackbone:
+    """The mean colour as vector; stands for a network."""
+
+    image_size = 16
+
+    @staticmethod
+    def engine(image: np.ndarray) -> np.ndarray:
+        return image.mean(axis=(0, 1)).astype(np.float32)
+
+
+class EchoClassifier:
+    """Probabilities that are the vectors themselves."""
+
+    backbone = MeanBackbone()
+
+    @staticmethod
+    def probabilities_of(vectors: np.ndarray) -> np.ndarray:
+        return vectors
+
+
+def test_answers_are_averaged_over_the_picture_and_its_views() -> None:
+    class Darker:
+        fingerprint = "darker"
+
+        def __call__(self, image: np.ndarray, seed: int) -> np.ndarray:
+            return image // 2
+
+    white = np.full((16, 16, 3), 200, np.uint8)
+    averaged = predict_with_views(EchoClassifier(), [white, white], Darker(), views=3)
+    assert np.allclose(averaged, (200 + 3 * 100) / 4)
+    with pytest.raises(AugmentationError, match="at least 1"):
+        predict_with_views(EchoClassifier(), [white], Darker(), views=0)
+
+
+def test_missing_system_library_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from imgclass_course.augmentation import AugmentationError, build_pipeline\n"
+        "try:\n    build_pipeline(flip=1).fingerprint\nexcept AugmentationError as error:\n    print(error)"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout
+    assert "libGL.so.1" in shown and "pip install --force-reinstall --no-deps opencv-python-headless==" in shown
