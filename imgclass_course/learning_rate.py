@@ -152,17 +152,18 @@ def range_test(
     index = pd.Index(rates[: len(losses)], name="learning_rate")
     return pd.DataFrame({"loss": losses, "smoothed": smoothed}, index)
 
-# %% ../nbs/09_learning_rate.ipynb #92f37655
+# %% ../nbs/09_learning_rate.ipynb #3b605cb1
 def suggest_learning_rate(
     curve: pd.DataFrame,  # of range_test
 ) -> float:
     "The rate at which the smoothed loss falls fastest. Raises `ValueError` where it never falls."
     smoothed = curve["smoothed"].to_numpy()
     lowest = int(smoothed.argmin())
-    if lowest < 2:
+    if lowest < 2 * SMOOTHING:
         raise ValueError("The loss only rises: begin the range test at a lower rate, or check the labels.")
-    slopes = np.gradient(smoothed[: lowest + 1], np.log(curve.index[: lowest + 1]))
-    return float(curve.index[slopes.argmin()])
+    slopes = pd.Series(np.gradient(smoothed[: lowest + 1], np.log(curve.index[: lowest + 1])))
+    averaged = slopes.rolling(2 * SMOOTHING + 1, center=True, min_periods=1).mean().to_numpy()
+    return float(curve.index[SMOOTHING + averaged[SMOOTHING:].argmin()])
 
 # %% ../nbs/09_learning_rate.ipynb #48fb736e
 Rate = Callable[[int], float]  # from the number of training steps done to a learning rate

@@ -506,10 +506,17 @@ def count_vectors(folder: Path) -> int:
 def test_store_waits_for_another_writer(tmp_path: Path) -> None:
     path = make_store(tmp_path)
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    other.execute("BEGIN IMMEDIATE")
-    timer = threading.Timer(0.5, lambda: other.execute("COMMIT"))
-    timer.start()
+
+    def write_for_a_while() -> threading.Timer:
+        other.execute("BEGIN IMMEDIATE")
+        timer = threading.Timer(0.5, lambda: other.execute("COMMIT"))
+        timer.start()
+        return timer
+
+    timer = write_for_a_while()
     with BottleneckStore(tmp_path) as store:
+        timer.join()
+        timer = write_for_a_while()
         store.add("fingerprint 2", "name", DIGESTS[:1], made_up_vectors(2)[:1])
     timer.join()
     other.close()

@@ -345,6 +345,15 @@ def test_changed_byte_is_an_error_or_harmless(
     shutil.rmtree(folder)
 
 
+def test_zip_with_damaged_data_is_a_clear_error(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "damaged.zip", {"a/1.png": bytes(5000), "b/1.png": b"1"}, zipfile.ZIP_DEFLATED)
+    data = bytearray(path.read_bytes())
+    data[30 + len("a/1.png")] = 0xFF  # a kind of block that there is not
+    path.write_bytes(data)
+    with pytest.raises(DatasetError, match="cannot be unpacked"):
+        unpack(path, tmp_path / "out")
+
+
 def test_zip_with_a_password_is_a_clear_error(tmp_path: Path) -> None:
     path = zip_of(tmp_path / "secret.zip", {"a/1.png": b"1", "b/1.png": b"1"})
     data = bytearray(path.read_bytes())

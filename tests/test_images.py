@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from support import encode, gradient, run_python
@@ -183,6 +183,7 @@ def test_half_a_file_is_refused(name: str) -> None:
         read_image(FILES[name][: len(FILES[name]) // 2])
 
 
+@settings(max_examples=500)
 @given(name=st.sampled_from(sorted(FILES)), place=st.floats(0, 0.999), value=st.integers(0, 255))
 def test_changed_byte_is_read_or_refused(name: str, place: float, value: int) -> None:
     data = bytearray(FILES[name])

@@ -1,0 +1,76 @@
+"""Take the picture that each lesson is remembered by out of the executed notebooks, for the table in the README.
+
+    python scripts/build_images.py                       # write nbs/images/NN_name.png
+    python scripts/build_images.py --report report.html  # also take a picture of a report, with Chromium
+
+The pictures are small copies of what the lessons drew.
+"""
+
+import argparse
+import base64
+import io
+import subprocess
+import tempfile
+from pathlib import Path
+
+import nbformat
+from PIL import Image
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "nbs"
+WIDTH = 260  # pixels
+# Which of a lesson's drawings it is, counted from 0.
+CHOSEN = {
+    "01_images": 3,
+    "02_datasets": 1,
+    "03_cnn_basics": 0,
+    "04_measuring": 0,
+    "05_pretrained_networks": 2,
+    "05b_backbones": 0,
+    "06_bottlenecks": 0,
+    "07_transfer_learning": 3,
+    "08_training_runs": 0,
+    "09_learning_rate": 3,
+    "10_regularization": 0,
+    "11_augmentation": 1,
+}
+CHROMIUM = ("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")
+
+
+def drawings(notebook: Path) -> list[bytes]:
+    """Return the PNG files among the outputs of a notebook, in order."""
+    cells = [cell for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
+    data = [output.get("data", {}) for cell in cells for output in cell.outputs]
+    return [base64.b64decode(kinds["image/png"]) for kinds in data if "image/png" in kinds]
+
+
+def shrink(png: bytes, target: Path) -> None:
+    """Write a copy of a picture that is `WIDTH` pixels wide, in at most 256 colours."""
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    height = round(image.height * WIDTH / image.width)
+    image.resize((WIDTH, height), Image.Resampling.LANCZOS).quantize(256).save(target, optimize=True)
+
+
+def photograph(report: Path, target: Path) -> None:
+    """Take a picture of a report as a browser shows it. Raises `FileNotFoundError` where there is no Chromium."""
+    with tempfile.TemporaryDirectory() as profile:
+        shot = Path(profile) / "shot.png"
+        flags = (f"--user-data-dir={profile}", "--window-size=1000,2100", f"--screenshot={shot}")
+        subprocess.run([*CHROMIUM, *flags, report.resolve().as_uri()], check=True, capture_output=True)
+        Image.open(shot).convert("RGB").quantize(256).save(target, optimize=True)
+
+
+def main() -> None:
+    """Read the flags and write the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--report", type=Path, help="a report.html to photograph as nbs/images/report.png")
+    flags = parser.parse_args()
+    images = NOTEBOOKS / "images"
+    images.mkdir(exist_ok=True)
+    for name, number in CHOSEN.items():
+        shrink(drawings(NOTEBOOKS / f"{name}.ipynb")[number], images / f"{name}.png")
+    if flags.report:
+        photograph(flags.report, images / "report.png")
+
+
+if __name__ == "__main__":
+    main()
