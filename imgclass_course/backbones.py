@@ -7,11 +7,12 @@ __all__ = ['Network', 'PREPARATION', 'IMAGE_SIZES', 'GRID', 'REACH_SECONDS', 'ca
            'hide_native_logs', 'LiteRTEngine', 'convert_network', 'BackboneError', 'Backbone', 'mobilenet_handles',
            'hub_cache_folder', 'load_backbone']
 
-# %% ../nbs/05b_backbones.ipynb #b03b735e
+# %% ../nbs/05b_backbones.ipynb #f03d27a1
 import difflib
 import hashlib
 import os
 import re
+import shutil
 import socket
 import sys
 import tempfile
@@ -36,7 +37,7 @@ from .mobilenet import EMBEDDED, assets_folder, embedded_weights, export_module
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# %% ../nbs/05b_backbones.ipynb #fd7db8bb
+# %% ../nbs/05b_backbones.ipynb #4ca66e9e
 def cache_folder() -> Path:
     "Where modules and bottlenecks are kept: `IMGCLASS_CACHE_DIR`, or the user's cache folder."
     import platformdirs
@@ -48,12 +49,16 @@ def _write_whole(path: Path, write: Callable[[Path], None]) -> Path:
     "Make a file or folder under another name and rename it, so that it is there whole or not at all."
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}")
-    write(unfinished)
     try:
+        write(unfinished)
         unfinished.rename(path)
     except OSError:  # another process was first
         if not path.exists():
             raise
+    finally:
+        if unfinished.is_dir():
+            shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.unlink(missing_ok=True)
     return path
 
 # %% ../nbs/05b_backbones.ipynb #6ee46813
@@ -172,7 +177,7 @@ class Backbone:
     def feature_dim(self) -> int:
         return len(self.engine(np.zeros((self.image_size, self.image_size, 3), np.uint8)))
 
-# %% ../nbs/05b_backbones.ipynb #fbf4c762
+# %% ../nbs/05b_backbones.ipynb #8573b2f9
 def _converted(backbone: Backbone) -> bytes:
     "The converted network, kept in the cache folder under a name that holds its own hash."
     import ai_edge_litert.interpreter  # noqa: F401, fails early where LiteRT is not installed
@@ -200,9 +205,11 @@ def __call__(
             f"{self.name} wants bytes [n, {self.image_size}, {self.image_size}, 3] and got {images.dtype} "
             f"{list(images.shape)}: prepare pictures with images.load_image."
         )
+    if len(images) == 0:
+        return np.zeros((0, self.feature_dim), np.float32)
     return np.stack([self.engine(image) for image in images])
 
-# %% ../nbs/05b_backbones.ipynb #9781bae3
+# %% ../nbs/05b_backbones.ipynb #d4047174
 IMAGE_SIZES = (224, 192, 160, 128)  # that MobileNet v1 was published at
 
 
@@ -210,7 +217,10 @@ def _saved_model_network(folder: Path) -> Network:
     "Load a module through tensorflow_hub as a function of pixels."
     import tensorflow_hub
 
-    module = tensorflow_hub.load(str(folder))
+    try:
+        module = tensorflow_hub.load(str(folder))
+    except Exception as error:
+        raise BackboneError(f"{folder} holds no module that can be loaded ({error}).") from error
     if not callable(module):
         raise BackboneError(f"{folder} is a SavedModel that cannot be called: export it as a reusable SavedModel.")
     return lambda pixels: module(pixels / 255)
@@ -310,7 +320,7 @@ def _keras_weights_cached(application: str) -> bool:
         path.name.lower().replace("_", "").startswith(application.lower()) for path in folder.iterdir()
     )
 
-# %% ../nbs/05b_backbones.ipynb #941178f9
+# %% ../nbs/05b_backbones.ipynb #76379bcb
 def _keras_backbone(name: str, image_size: int | None, weights: str | os.PathLike | None) -> Backbone:
     "A network of keras.applications, its ImageNet weights downloaded by Keras or all weights given as a file."
     import keras
@@ -325,7 +335,10 @@ def _keras_backbone(name: str, image_size: int | None, weights: str | os.PathLik
             f"with `weights=`, or use {EMBEDDED}, which needs no network connection."
         )
     size = image_size or 224
-    model = make_model(include_top=False, pooling="avg", input_shape=(size, size, 3), weights=weights or "imagenet")
+    try:
+        model = make_model(include_top=False, pooling="avg", input_shape=(size, size, 3), weights=weights or "imagenet")
+    except (ValueError, OSError) as error:
+        raise BackboneError(f"{name} with {size} pixels, weights {weights}: {str(error).splitlines()[0][:300]}") from error
     prepare = sys.modules[make_model.__module__].preprocess_input
     digest = hashlib.sha256(b"".join(np.ascontiguousarray(values).tobytes() for values in model.get_weights()))
     fingerprint = _fingerprint(name, digest.hexdigest(), str(size))

@@ -122,7 +122,7 @@ def _link_problem(entry: os.DirEntry, root: str) -> str:
         return "a link to a file outside the folder"
     return ""
 
-# %% ../nbs/02_datasets.ipynb #82cc41fe
+# %% ../nbs/02_datasets.ipynb #a5aeb9ce
 def walk_files(
     folder: str | os.PathLike,
     root: str,  # the data set's folder, without links
@@ -133,7 +133,10 @@ def walk_files(
             if entry.name.startswith("."):
                 continue
             if entry.is_dir(follow_symlinks=False):
-                yield from walk_files(entry.path, root)
+                try:
+                    yield from walk_files(entry.path, root)
+                except OSError as error:
+                    yield FileState(entry.path, 0, 0), f"the folder cannot be read ({error.strerror})"
                 continue
             problem = _link_problem(entry, root) if entry.is_symlink() else ""
             if not problem and not entry.is_file():
@@ -181,12 +184,13 @@ def _inspect_files(files: Sequence[FileState], problems: Sequence[str], catalogu
         catalogue.remember_files([files[index] for index in unknown], [facts[index] for index in unknown])
     return facts
 
-# %% ../nbs/02_datasets.ipynb #f6603c14
+# %% ../nbs/02_datasets.ipynb #1276c6c8
 _SPLIT_FOLDERS = {"training": "train", "val": "validation", "valid": "validation", "testing": "test"}
 
 
 def _folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    visible = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(path for path in visible if path.is_dir() and not path.is_symlink())
 
 
 def _split_folders(root: Path) -> list[tuple[str, Path]]:
@@ -246,7 +250,7 @@ class ImageFolder:
         counts = pd.crosstab(self.readable["label"], self.readable["split"])
         return counts.reindex(index=self.classes, columns=list(self.splits), fill_value=0)
 
-# %% ../nbs/02_datasets.ipynb #560f30dc
+# %% ../nbs/02_datasets.ipynb #2f90a5c0
 @patch(cls_method=True)
 def scan(
     cls: ImageFolder,
@@ -258,7 +262,7 @@ def scan(
 ) -> ImageFolder:
     "Read a folder; files that are no pictures stay in the table with their problem. Raises `DatasetError`."
     percentages = (validation_percentage, testing_percentage)
-    if min(percentages) < 0 or sum(percentages) >= 100:
+    if not (min(percentages) >= 0 and sum(percentages) < 100):  # also where one is nan
         raise DatasetError(f"Validation and testing percentage are {percentages}: both 0 or more, together below 100.")
     root = Path(os.path.realpath(root))
     table, files, classes = _list_files(root)
@@ -267,7 +271,8 @@ def scan(
     table = pd.concat([table.drop(columns="problem"), facts], axis=1)
     table["split"] = _decide_splits(table, *percentages, seed)
     asked = {"train"} | {name for name, share in zip(SPLITS[1:], percentages, strict=True) if share > 0}
-    return cls(root, classes, table, tuple(name for name in SPLITS if name in (own_splits or asked)))
+    there = (own_splits | (asked - {"test"})) if own_splits else asked
+    return cls(root, classes, table, tuple(name for name in SPLITS if name in there))
 
 # %% ../nbs/02_datasets.ipynb #9d5a0f91
 def check_trainable(folder: ImageFolder) -> None:

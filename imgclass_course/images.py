@@ -6,9 +6,11 @@
 __all__ = ['MAX_IMAGE_BYTES', 'MAX_IMAGE_PIXELS', 'IMAGE_FORMATS', 'show_images', 'resize_image', 'center_crop',
            'stretch_contrast', 'scale_to_range', 'CourseError', 'ImageError', 'open_image', 'read_image', 'load_image']
 
-# %% ../nbs/01_images.ipynb #e62670e9
+# %% ../nbs/01_images.ipynb #5f7f1a9b
 import io
 import math
+import os
+import stat
 import warnings
 from collections.abc import Sequence
 from os import PathLike
@@ -137,10 +139,10 @@ def open_image(data: bytes) -> Image.Image:
         )
     return image
 
-# %% ../nbs/01_images.ipynb #5d8239d9
+# %% ../nbs/01_images.ipynb #f9178625
 def _grey_to_bytes(image: Image.Image) -> Image.Image:
     "Bring a grey picture of more than 8 bits to 8."
-    values = np.nan_to_num(np.asarray(image, np.float64))
+    values = np.nan_to_num(np.asarray(image, np.float64), posinf=3.4e38, neginf=-3.4e38)
     if image.mode.startswith("I;16"):
         values = values / 257  # 65535 becomes 255
     elif values.max() > values.min():
@@ -159,13 +161,21 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     return image.convert("RGB")
 
-# %% ../nbs/01_images.ipynb #0dd1a555
+# %% ../nbs/01_images.ipynb #846b876c
+def _read_file(path: str | PathLike) -> bytes:
+    "A file's bytes; a pipe is not waited for, and a huge file not read."
+    state = os.stat(path)
+    if stat.S_ISFIFO(state.st_mode) or state.st_size > MAX_IMAGE_BYTES:
+        raise ImageError(f"no file, or one above the limit of {MAX_IMAGE_BYTES:,} bytes")
+    return Path(path).read_bytes()
+
+
 def _decode(
     source: bytes | str | PathLike,
     size: int | None = None,  # the side that the picture is wanted at; None: as large as it is
 ) -> Image.Image:
     "Read, decode and turn a picture the right way up."
-    data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    data = source if isinstance(source, bytes) else _read_file(source)
     image = open_image(data)
     try:
         if size is not None:

@@ -47,7 +47,7 @@ def _batch_dataset(vectors: np.ndarray, labels: np.ndarray, batches: np.ndarray)
     rows = tf.data.Dataset.from_tensor_slices(batches)
     return rows.map(lambda batch: (tf.gather(vectors, batch), tf.gather(labels, batch))).prefetch(2)
 
-# %% ../nbs/07_transfer_learning.ipynb #5753bc57
+# %% ../nbs/07_transfer_learning.ipynb #1e388573
 def train_head(
     vectors: np.ndarray,  # [n, d] float32
     labels: np.ndarray,  # [n] int, from 0
@@ -64,7 +64,8 @@ def train_head(
     import keras
 
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    head.compile(keras.optimizers.Adam(learning_rate), loss, metrics=["accuracy"])
+    # Compiling so small a network with XLA takes longer than it saves.
+    head.compile(keras.optimizers.Adam(learning_rate), loss, metrics=["accuracy"], jit_compile=False)
     batches = random_batches(len(vectors), batch_size, steps, seed)
     eval_interval = min(eval_interval, steps)
     first, epochs = steps % eval_interval, steps // eval_interval
@@ -137,9 +138,20 @@ def save(self: ImageClassifier, folder: str | os.PathLike) -> None:
     }
     (folder / "classifier.json").write_text(json.dumps(description, indent=2), encoding="utf-8")
 
-# %% ../nbs/07_transfer_learning.ipynb #92221ad7
+# %% ../nbs/07_transfer_learning.ipynb #07694cd5
 class ClassifierError(CourseError):
     "A folder that holds no classifier, or one that cannot be used here."
+
+
+def _check_description(description: dict, head: "keras.Model") -> None:
+    if description["format"] != CLASSIFIER_FORMAT:
+        raise ValueError(f"format {description['format']}, and this version of the course reads {CLASSIFIER_FORMAT}")
+    kinds = {"backbone": str, "image_size": int, "fingerprint": str, "classes": list}
+    for name, kind in kinds.items():
+        if not isinstance(description[name], kind):
+            raise TypeError(f"{name} is {description[name]!r}")
+    if head.output_shape[-1] != len(description["classes"]):
+        raise ValueError(f"{len(description['classes'])} classes for {head.output_shape[-1]} outputs")
 
 
 @patch(cls_method=True)
@@ -151,7 +163,8 @@ def load(cls: ImageClassifier, folder: str | os.PathLike, backbone: Backbone | N
     try:
         description = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
         head = keras.models.load_model(folder / "head.keras")  # in safe mode: no code is run
-    except (OSError, ValueError) as error:
+        _check_description(description, head)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ClassifierError(f"{printable(folder)} holds no classifier that can be read ({error}).") from error
     backbone = backbone or load_backbone(description["backbone"], description["image_size"])
     if backbone.fingerprint != description["fingerprint"]:

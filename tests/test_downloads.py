@@ -170,7 +170,7 @@ def test_folder_digest_takes_names_that_are_not_text(source: Path) -> None:
 def zip_of(path: Path, members: dict[str, bytes], kind: int = zipfile.ZIP_STORED) -> Path:
     with zipfile.ZipFile(path, "w", kind) as zipped:
         for name, data in members.items():
-            zipped.writestr(zipfile.ZipInfo(name), data)
+            zipped.writestr(zipfile.ZipInfo(name), data, kind)
     return path
 
 
