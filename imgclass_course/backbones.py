@@ -320,7 +320,7 @@ def _keras_weights_cached(application: str) -> bool:
         path.name.lower().replace("_", "").startswith(application.lower()) for path in folder.iterdir()
     )
 
-# %% ../nbs/05b_backbones.ipynb #76379bcb
+# %% ../nbs/05b_backbones.ipynb #3bf48690
 def _keras_backbone(name: str, image_size: int | None, weights: str | os.PathLike | None) -> Backbone:
     "A network of keras.applications, its ImageNet weights downloaded by Keras or all weights given as a file."
     import keras
@@ -338,7 +338,7 @@ def _keras_backbone(name: str, image_size: int | None, weights: str | os.PathLik
     try:
         model = make_model(include_top=False, pooling="avg", input_shape=(size, size, 3), weights=weights or "imagenet")
     except (ValueError, OSError) as error:
-        raise BackboneError(f"{name} with {size} pixels, weights {weights}: {str(error).splitlines()[0][:300]}") from error
+        raise BackboneError(f"{name} at {size} pixels with {weights}: {str(error).splitlines()[0][:300]}") from error
     prepare = sys.modules[make_model.__module__].preprocess_input
     digest = hashlib.sha256(b"".join(np.ascontiguousarray(values).tobytes() for values in model.get_weights()))
     fingerprint = _fingerprint(name, digest.hexdigest(), str(size))

@@ -390,7 +390,7 @@ def _attempt(function: Callable[[], np.ndarray]) -> np.ndarray | ImageError | OS
 def _describe(error: ImageError | OSError) -> str:
     return str(error) if isinstance(error, ImageError) else f"the file cannot be read ({error.strerror})"
 
-# %% ../nbs/06_bottlenecks.ipynb #45b0b480
+# %% ../nbs/06_bottlenecks.ipynb #d0b83917
 Outcome = tuple[str, str, "np.ndarray | ImageError | OSError"]  # path, digest, vector or error
 
 
@@ -404,7 +404,7 @@ def _space_fingerprint(backbone: Backbone, view: int, augmentation: Augmentation
 
 def _compute(
     root: Path,
-    unknown: pd.DataFrame,
+    unknown: pd.Series,  # the paths of each digest
     backbone: Backbone,
     view: int,
     augmentation: Augmentation | None,
@@ -413,11 +413,15 @@ def _compute(
     "Vectors of pictures, or errors, in batches of one transaction, with a progress bar on a terminal."
     from tqdm import tqdm
 
-    def outcome(item: tuple[str, str]) -> Outcome:
-        return *item, _attempt(lambda: picture_vector(root / item[0], item[1], backbone, view, augmentation))
+    def outcome(item: tuple[str, list[str]]) -> Outcome:
+        digest, paths = item
+        for path in paths:  # of copies of one picture, any will do
+            result = _attempt(lambda path=path: picture_vector(root / path, digest, backbone, view, augmentation))
+            if isinstance(result, np.ndarray):
+                break
+        return path, digest, result
 
-    items = unknown[["path", "digest"]].itertuples(index=False, name=None)
-    outcomes = map_in_threads(outcome, items, workers)
+    outcomes = map_in_threads(outcome, unknown.items(), workers)
     with tqdm(outcomes, "Bottlenecks", len(unknown), unit=" pictures", disable=None if len(unknown) else True) as shown:
         remaining = iter(shown)
         while batch := list(islice(remaining, BATCH_SIZE)):
@@ -433,7 +437,7 @@ def _keep(store: BottleneckStore, fingerprint: str, name: str, view: int, root: 
         if isinstance(result, ImageError) and not isinstance(result, _FileChangedError):
             store.remember_problem(root / path, str(result))
 
-# %% ../nbs/06_bottlenecks.ipynb #fadb9b09
+# %% ../nbs/06_bottlenecks.ipynb #82dd2cd3
 def extract(
     root: Path,  # the folder that the paths start from
     table: pd.DataFrame,  # n rows with path and digest, as in ImageFolder.readable
@@ -449,7 +453,7 @@ def extract(
     vectors, found = store.load(fingerprint, table["digest"], view) if store else nothing
     missing = np.flatnonzero(~found)
     rows = {digest: missing[where] for digest, where in table.iloc[missing].groupby("digest").indices.items()}
-    unknown = table.iloc[missing].drop_duplicates("digest")
+    unknown = table.iloc[missing].groupby("digest", sort=False)["path"].agg(list)
     if len(unknown) and not found.any():
         vectors = np.zeros((len(table), backbone.feature_dim), np.float32)
     problems = np.full(len(table), "", object)

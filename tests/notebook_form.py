@@ -20,7 +20,7 @@ EXERCISES = 3
 MAX_MEDIAN_LINES = 5
 MAX_EXPORTED_CELL_LINES = 30  # about 25, and a line per documented parameter
 MAX_FUNCTION_LINES = 20
-MAX_MODULE_STATEMENTS = 250  # a signature counts as one, docstrings as none
+MAX_MODULE_STATEMENTS = 260  # about 250; a signature counts as one, docstrings as none
 MAX_FILE_BYTES = 900_000
 CELLS_UNTIL_PROVED = 3
 
