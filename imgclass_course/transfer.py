@@ -6,7 +6,7 @@
 __all__ = ['Source', 'CLASSIFIER_FORMAT', 'MakeCallbacks', 'build_head', 'train_head', 'ImageClassifier', 'ClassifierError',
            'Retraining', 'retrain']
 
-# %% ../nbs/07_transfer_learning.ipynb #84ea2671
+# %% ../nbs/07_transfer_learning.ipynb #08313fe3
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -20,9 +20,10 @@ import pandas as pd
 from fastcore.basics import patch
 
 from . import __version__
-from .backbones import Backbone, cache_folder, hide_native_logs, load_backbone
+from .backbones import Backbone, cache_folder, load_backbone
 from .bottlenecks import Augmentation, Bottlenecks, BottleneckStore, extract
 from .datasets import ImageFolder, check_trainable, printable, random_batches
+from .engines import hide_native_logs
 from .evaluation import Evaluation, write_report
 from .images import CourseError, load_image
 from .mobilenet import EMBEDDED
@@ -39,7 +40,7 @@ def build_head(feature_dim: int, num_classes: int, seed: int = 0) -> "keras.Mode
     start = keras.initializers.GlorotUniform(seed=seed)
     return keras.Sequential([keras.Input((feature_dim,)), keras.layers.Dense(num_classes, kernel_initializer=start)])
 
-# %% ../nbs/07_transfer_learning.ipynb #d903c4f8
+# %% ../nbs/07_transfer_learning.ipynb #91b73749
 def _batch_dataset(vectors: np.ndarray, labels: np.ndarray, batches: np.ndarray) -> "tf.data.Dataset":
     import tensorflow as tf
 
@@ -47,7 +48,14 @@ def _batch_dataset(vectors: np.ndarray, labels: np.ndarray, batches: np.ndarray)
     rows = tf.data.Dataset.from_tensor_slices(batches)
     return rows.map(lambda batch: (tf.gather(vectors, batch), tf.gather(labels, batch))).prefetch(2)
 
-# %% ../nbs/07_transfer_learning.ipynb #1e388573
+
+def _whole_dataset(vectors: np.ndarray, labels: np.ndarray) -> "tf.data.Dataset":
+    "All pictures, in few large batches that are made once: Keras takes arrays apart anew for every measurement."
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_tensor_slices((vectors, labels)).batch(4096).cache()
+
+# %% ../nbs/07_transfer_learning.ipynb #d5de661d
 def train_head(
     vectors: np.ndarray,  # [n, d] float32
     labels: np.ndarray,  # [n] int, from 0
@@ -75,7 +83,7 @@ def train_head(
 
     if first:  # steps that do not fill an interval come first, unmeasured
         fit(batches[:first])
-    options = {"validation_data": validation, "validation_batch_size": 4096, "callbacks": list(callbacks)}
+    options = {"validation_data": validation and _whole_dataset(*validation), "callbacks": list(callbacks)}
     measured = fit(batches[first:], steps_per_epoch=eval_interval, epochs=epochs, **options)
     trained = first + eval_interval * (1 + np.arange(len(measured.epoch)))
     return pd.DataFrame(measured.history, index=pd.Index(trained, name="steps"))

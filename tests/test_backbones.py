@@ -21,12 +21,12 @@ from imgclass_course import backbones
 from imgclass_course.backbones import (
     Backbone,
     BackboneError,
-    TensorFlowEngine,
     cache_folder,
     hub_cache_folder,
     load_backbone,
     mobilenet_handles,
 )
+from imgclass_course.engines import TensorFlowEngine
 from imgclass_course.images import load_image
 from imgclass_course.mobilenet import (
     EMBEDDED,
