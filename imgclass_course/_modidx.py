@@ -159,6 +159,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                         'imgclass_course/bottlenecks.py'),
                                              'imgclass_course.bottlenecks._keep': ( 'bottlenecks.html#_keep',
                                                                                     'imgclass_course/bottlenecks.py'),
+                                             'imgclass_course.bottlenecks._place': ( 'bottlenecks.html#_place',
+                                                                                     'imgclass_course/bottlenecks.py'),
                                              'imgclass_course.bottlenecks._space_fingerprint': ( 'bottlenecks.html#_space_fingerprint',
                                                                                                  'imgclass_course/bottlenecks.py'),
                                              'imgclass_course.bottlenecks._transaction': ( 'bottlenecks.html#_transaction',

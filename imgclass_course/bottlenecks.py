@@ -7,14 +7,14 @@ __all__ = ['FORMAT', 'APPLICATION_ID', 'SCHEMA', 'MAX_DIM', 'WAIT_SECONDS', 'SET
            'Outcome', 'StoreError', 'BottleneckStore', 'StoreCheck', 'Augmentation', 'num_cores', 'map_in_threads',
            'picture_vector', 'Bottlenecks', 'extract']
 
-# %% ../nbs/06_bottlenecks.ipynb #9a6ebab0
+# %% ../nbs/06_bottlenecks.ipynb #d95391ae
 import hashlib
 import os
 import sqlite3
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -139,7 +139,23 @@ def _check_format(connection: sqlite3.Connection, path: Path) -> None:
                 "folder, or delete it and the bottlenecks are computed again."
             )
 
-# %% ../nbs/06_bottlenecks.ipynb #3bc34216
+# %% ../nbs/06_bottlenecks.ipynb #173a81b2
+def _place(fingerprint: str, view: int) -> int:
+    "What the checksums of all vectors of one backbone and view start from."
+    return zlib.crc32(f"{fingerprint} {view} ".encode())
+
+
+def _checksum(place: int, digest: bytes, value: bytes) -> int:
+    "Over the value and its key, so that a vector that ends up under another key is noticed."
+    return zlib.crc32(value, zlib.crc32(digest, place))
+
+
+def _is_sound(place: int, digest: object, value: object, checksum: object, dim: int) -> bool:
+    if not isinstance(value, bytes) or not isinstance(digest, bytes) or len(value) != 4 * dim:
+        return False
+    return _checksum(place, digest, value) == checksum
+
+# %% ../nbs/06_bottlenecks.ipynb #d8f45586
 @patch
 def add(
     self: BottleneckStore,
@@ -157,19 +173,9 @@ def add(
         self._connection.execute(insert, (fingerprint, name, len(vectors[0])))
         space, _ = self._space(fingerprint)
         rows = zip(map(bytes.fromhex, digests), values, strict=True)
-        rows = [(space, digest, view, value, _checksum(fingerprint, view, digest, value)) for digest, value in rows]
+        place = _place(fingerprint, view)
+        rows = [(space, digest, view, value, _checksum(place, digest, value)) for digest, value in rows]
         self._connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?, ?)", rows)
-
-
-def _checksum(fingerprint: str, view: int, digest: bytes, value: bytes) -> int:
-    "Over the value and its key, so that a vector that ends up under another key is noticed."
-    return zlib.crc32(value, zlib.crc32(f"{fingerprint} {view} ".encode() + digest))
-
-
-def _is_sound(fingerprint: str, view: int, digest: object, value: object, checksum: object, dim: int) -> bool:
-    if not isinstance(value, bytes) or not isinstance(digest, bytes) or len(value) != 4 * dim:
-        return False
-    return _checksum(fingerprint, view, digest, value) == checksum
 
 
 @patch
@@ -179,21 +185,21 @@ def _space(self: BottleneckStore, fingerprint: str) -> tuple[int, int]:
     space, dim = self._connection.execute(query, (fingerprint,)).fetchone() or (0, 0)
     return space, dim if isinstance(dim, int) and 0 < dim <= MAX_DIM else 0
 
-# %% ../nbs/06_bottlenecks.ipynb #9ef025b5
+# %% ../nbs/06_bottlenecks.ipynb #dbf855ef
 @patch
 def _stored(
-    self: BottleneckStore, space: int, view: int, wanted: dict[bytes, list[int]]
+    self: BottleneckStore, space: int, view: int, wanted: Collection[bytes]
 ) -> Iterator[tuple[bytes, bytes, int]]:
-    "Digest, value and checksum of those wanted: all in the order of the disk where most are wanted, else one by one."
-    query = "SELECT digest, value, checksum FROM vectors WHERE space = ? AND view = ?"
+    "Digest, value and checksum: of all, in the order of the disk, where most are wanted, else of those wanted."
+    select, where = "SELECT digest, value, checksum FROM vectors", "WHERE space = ? AND view = ?"
     (stored,) = self._connection.execute("SELECT count(*) FROM vectors").fetchone()
     if len(wanted) * 2 > stored:
-        yield from (row for row in self._connection.execute(query, (space, view)) if row[0] in wanted)
+        yield from self._connection.execute(f"{select} NOT INDEXED {where}", (space, view))
     else:
         for digest in wanted:
-            yield from self._connection.execute(f"{query} AND digest = ?", (space, view, digest))
+            yield from self._connection.execute(f"{select} {where} AND digest = ?", (space, view, digest))
 
-# %% ../nbs/06_bottlenecks.ipynb #c753ca69
+# %% ../nbs/06_bottlenecks.ipynb #e23f5174
 @patch
 def load(
     self: BottleneckStore,
@@ -202,17 +208,20 @@ def load(
     view: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:  # vectors [n, d] float32, and [n] bool: which of them are there
     "Look vectors up. A damaged one counts as not there."
-    rows: dict[bytes, list[int]] = {}
-    for row, digest in enumerate(digests):
-        rows.setdefault(bytes.fromhex(digest), []).append(row)
+    first: dict[bytes, int] = {}  # row of each digest
+    source = np.array([first.setdefault(bytes.fromhex(digest), row) for row, digest in enumerate(digests)], int)
     found = np.zeros(len(digests), bool)
     with _explain(self.path):
         space, dim = self._space(fingerprint)
-        vectors = np.zeros((len(digests), dim), np.float32)
-        for digest, value, checksum in self._stored(space, view, rows):
-            if digest in rows and _is_sound(fingerprint, view, digest, value, checksum, dim):
-                vectors[rows[digest]] = np.frombuffer(value, np.float32)
-                found[rows[digest]] = True
+        vectors, place = np.empty((len(digests), dim), np.float32), _place(fingerprint, view)
+        for digest, value, checksum in self._stored(space, view, first):
+            row = first.get(digest)
+            if row is not None and _is_sound(place, digest, value, checksum, dim):
+                vectors[row] = np.frombuffer(value, np.float32)
+                found[row] = True
+    repeated = np.flatnonzero(source != np.arange(len(source)))
+    vectors[repeated], found[repeated] = vectors[source[repeated]], found[source[repeated]]
+    vectors[~found] = 0
     return vectors, found
 
 # %% ../nbs/06_bottlenecks.ipynb #a087c1a4
@@ -271,7 +280,7 @@ def info(self: BottleneckStore) -> pd.DataFrame:
         rows = self._connection.execute(query).fetchall()
     return pd.DataFrame(rows, columns=["backbone", "feature_dim", "vectors", "MB"])
 
-# %% ../nbs/06_bottlenecks.ipynb #70d55406
+# %% ../nbs/06_bottlenecks.ipynb #55e46edd
 class StoreCheck(NamedTuple):
     "What `BottleneckStore.verify` found."
 
@@ -291,7 +300,7 @@ def verify(self: BottleneckStore) -> StoreCheck:
         damaged, count = [], 0
         for rowid, fingerprint, view, digest, value, checksum, dim in self._connection.execute(query):
             count += 1
-            if not _is_sound(fingerprint, view, digest, value, checksum, dim):
+            if not _is_sound(_place(fingerprint, view), digest, value, checksum, dim):
                 damaged.append((rowid,))
         self._connection.executemany("DELETE FROM vectors WHERE rowid = ?", damaged)
     return StoreCheck(count, len(damaged))
@@ -437,7 +446,7 @@ def _keep(store: BottleneckStore, fingerprint: str, name: str, view: int, root: 
         if isinstance(result, ImageError) and not isinstance(result, _FileChangedError):
             store.remember_problem(root / path, str(result))
 
-# %% ../nbs/06_bottlenecks.ipynb #82dd2cd3
+# %% ../nbs/06_bottlenecks.ipynb #f670edbd
 def extract(
     root: Path,  # the folder that the paths start from
     table: pd.DataFrame,  # n rows with path and digest, as in ImageFolder.readable
@@ -450,7 +459,7 @@ def extract(
     "Vectors of all pictures: from the store where it has them, computed otherwise."
     fingerprint = _space_fingerprint(backbone, view, augmentation)
     nothing = np.zeros((len(table), 0), np.float32), np.zeros(len(table), bool)
-    vectors, found = store.load(fingerprint, table["digest"], view) if store else nothing
+    vectors, found = store.load(fingerprint, table["digest"].tolist(), view) if store else nothing
     missing = np.flatnonzero(~found)
     rows = {digest: missing[where] for digest, where in table.iloc[missing].groupby("digest").indices.items()}
     unknown = table.iloc[missing].groupby("digest", sort=False)["path"].agg(list)
