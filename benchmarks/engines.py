@@ -1,0 +1,97 @@
+"""What the same network does on different engines: pictures per second of the forward pass alone, on all cores.
+
+Three kinds of backbone: the embedded one, the same weights as a SavedModel, and as a Keras application.
+Run it as `python -m benchmarks.engines --image_dir FOLDER`. The last line of output is JSON.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from statistics import median
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+from benchmarks.keras_loop import DEFAULT_WEIGHTS, load_model  # noqa: E402
+from imgclass_course.backbones import Backbone, load_backbone  # noqa: E402
+from imgclass_course.bottlenecks import map_in_threads  # noqa: E402
+from imgclass_course.images import load_image  # noqa: E402
+from imgclass_course.mobilenet import embedded_weights, export_module  # noqa: E402
+
+PICTURES = 256
+BATCH_SIZE = 32  # of TensorFlow, as in Keras's `predict`
+REPEATS = 5
+
+Run = Callable[[np.ndarray], np.ndarray]  # [n, 224, 224, 3] uint8 -> [n, d] float32
+
+
+def backbones(folder: Path) -> dict[str, Backbone]:
+    """One network as each kind of backbone; files go into `folder`."""
+    export_module(embedded_weights(), folder / "module")
+    weights = folder / "mobilenet.weights.h5"
+    load_model(DEFAULT_WEIGHTS).save_weights(weights)
+    return {
+        "embedded": load_backbone(),
+        "SavedModel": load_backbone(str(folder / "module")),
+        "Keras application": load_backbone("keras:MobileNet", weights=weights),
+    }
+
+
+def in_batches(backbone: Backbone) -> Run:
+    """TensorFlow, batch by batch, which uses all cores."""
+    network = backbone.make_network()
+    run = tf.function(lambda images: network(tf.cast(images, tf.float32)))
+
+    def extract(images: np.ndarray) -> np.ndarray:
+        batches = range(0, len(images), BATCH_SIZE)
+        return np.concatenate([run(images[start : start + BATCH_SIZE]).numpy() for start in batches])
+
+    return extract
+
+
+def measure(runs: dict[str, Run], images: np.ndarray) -> dict[str, float]:
+    """Median pictures per second of each way; the ways take turns."""
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for run in runs.values():
+        run(images[:BATCH_SIZE])
+    for _ in range(REPEATS):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run(images)
+            seconds[name].append(time.perf_counter() - start)
+    return {name: round(len(images) / median(values), 1) for name, values in seconds.items()}
+
+
+def lowest_cosine(first: np.ndarray, second: np.ndarray) -> float:
+    """Of the vectors of each picture."""
+    first, second = first.astype(np.float64), second.astype(np.float64)
+    cosines = (first * second).sum(1) / np.linalg.norm(first, axis=1) / np.linalg.norm(second, axis=1)
+    return round(float(cosines.min()), 6)
+
+
+def main() -> None:
+    """Read the flag, measure, print the result as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--image_dir", type=Path, required=True, help="folder of class folders with JPEG pictures")
+    paths = islice(sorted(parser.parse_args().image_dir.rglob("*.jpg")), PICTURES)
+    images = np.stack([load_image(path, 224) for path in paths])
+    result = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for kind, backbone in backbones(Path(folder)).items():
+            lite: Run = lambda images, engine=backbone.engine: np.stack(list(map_in_threads(engine, images)))  # noqa: E731
+            plain = in_batches(backbone)
+            rates = measure({"LiteRT": lite, "TensorFlow": plain}, images)
+            cosine = lowest_cosine(lite(images), plain(images))
+            result[kind] = {**rates, "engine": type(backbone.engine).__name__, "cosine": cosine}
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
