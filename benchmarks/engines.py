@@ -32,16 +32,24 @@ REPEATS = 5
 Run = Callable[[np.ndarray], np.ndarray]  # [n, 224, 224, 3] uint8 -> [n, d] float32
 
 
-def backbones(folder: Path) -> dict[str, Backbone]:
-    """One network as each kind of backbone; files go into `folder`."""
+def saved_model(folder: Path) -> Backbone:
+    """The embedded network as a SavedModel in `folder`."""
     export_module(embedded_weights(), folder / "module")
+    return load_backbone(str(folder / "module"))
+
+
+def keras_application(folder: Path) -> Backbone:
+    """The embedded network as a Keras application, its weights in `folder`."""
     weights = folder / "mobilenet.weights.h5"
     load_model(DEFAULT_WEIGHTS).save_weights(weights)
-    return {
-        "embedded": load_backbone(),
-        "SavedModel": load_backbone(str(folder / "module")),
-        "Keras application": load_backbone("keras:MobileNet", weights=weights),
-    }
+    return load_backbone("keras:MobileNet", weights=weights)
+
+
+KINDS: dict[str, Callable[[Path], Backbone]] = {
+    "embedded": lambda _: load_backbone(),
+    "SavedModel": saved_model,
+    "Keras application": keras_application,
+}
 
 
 def in_batches(backbone: Backbone) -> Run:
@@ -80,11 +88,14 @@ def main() -> None:
     """Read the flag, measure, print the result as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--image_dir", type=Path, required=True, help="folder of class folders with JPEG pictures")
-    paths = islice(sorted(parser.parse_args().image_dir.rglob("*.jpg")), PICTURES)
+    parser.add_argument("--only", nargs="+", choices=KINDS, default=list(KINDS))
+    flags = parser.parse_args()
+    paths = islice(sorted(flags.image_dir.rglob("*.jpg")), PICTURES)
     images = np.stack([load_image(path, 224) for path in paths])
     result = {}
     with tempfile.TemporaryDirectory() as folder:
-        for kind, backbone in backbones(Path(folder)).items():
+        for kind in flags.only:
+            backbone = KINDS[kind](Path(folder))
             lite: Run = lambda images, engine=backbone.engine: np.stack(list(map_in_threads(engine, images)))  # noqa: E731
             plain = in_batches(backbone)
             rates = measure({"LiteRT": lite, "TensorFlow": plain}, images)

@@ -139,7 +139,7 @@ def _check_format(connection: sqlite3.Connection, path: Path) -> None:
                 "folder, or delete it and the bottlenecks are computed again."
             )
 
-# %% ../nbs/06_bottlenecks.ipynb #173a81b2
+# %% ../nbs/06_bottlenecks.ipynb #718c25f9
 def _place(fingerprint: str, view: int) -> int:
     "What the checksums of all vectors of one backbone and view start from."
     return zlib.crc32(f"{fingerprint} {view} ".encode())
@@ -155,7 +155,7 @@ def _is_sound(place: int, digest: object, value: object, checksum: object, dim: 
         return False
     return _checksum(place, digest, value) == checksum
 
-# %% ../nbs/06_bottlenecks.ipynb #d8f45586
+# %% ../nbs/06_bottlenecks.ipynb #7f67d6e7
 @patch
 def add(
     self: BottleneckStore,
@@ -185,7 +185,7 @@ def _space(self: BottleneckStore, fingerprint: str) -> tuple[int, int]:
     space, dim = self._connection.execute(query, (fingerprint,)).fetchone() or (0, 0)
     return space, dim if isinstance(dim, int) and 0 < dim <= MAX_DIM else 0
 
-# %% ../nbs/06_bottlenecks.ipynb #dbf855ef
+# %% ../nbs/06_bottlenecks.ipynb #02ceaec8
 @patch
 def _stored(
     self: BottleneckStore, space: int, view: int, wanted: Collection[bytes]
@@ -441,7 +441,7 @@ def _keep(store: BottleneckStore, fingerprint: str, name: str, view: int, root: 
     "Put a batch into the store: the vectors, and which files turned out to be damaged."
     vectors = {digest: result for _, digest, result in batch if isinstance(result, np.ndarray)}
     if vectors:
-        store.add(fingerprint, name, list(vectors), list(vectors.values()), view)
+        store.add(fingerprint, f"{name}, augmented" if view else name, list(vectors), list(vectors.values()), view)
     for path, _, result in batch:
         if isinstance(result, ImageError) and not isinstance(result, _FileChangedError):
             store.remember_problem(root / path, str(result))

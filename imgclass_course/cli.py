@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from imgclass_course.transfer import ImageClassifier, Retraining
 
 Command = TypeVar("Command", bound=Callable)
+AUGMENTED_VIEWS = 4
 RETRAIN_EXAMPLE = """\b
 Example, on a folder with one folder of pictures per class:
   imgclass retrain my_pictures/ --output_graph my_classifier
@@ -108,10 +109,14 @@ def _training_options(command: Command) -> Command:
             click.option("--validation_batch_size", type=sizes, default=-1, help="Pictures per measurement; -1: all."),
             click.option("--test_batch_size", type=sizes, default=-1, help="Pictures of the final test; -1: all."),
             click.option(
-                "--summaries_dir", type=click.Path(path_type=Path), help="Where to write TensorBoard summaries."
+                "--summaries_dir",
+                type=click.Path(path_type=Path),
+                help="Where to write TensorBoard summaries, each run in a folder of its own (run_001, …).",
             ),
             click.option(
-                "--checkpoint_path", type=click.Path(path_type=Path), help="File that keeps the best head (.keras)."
+                "--checkpoint_path",
+                type=click.Path(path_type=Path),
+                help="File that keeps the best head (.keras); one of an earlier run stays if it is better.",
             ),
             click.option(
                 "--intermediate_output_graphs_dir",
@@ -143,8 +148,7 @@ def _distortion_options(command: Command) -> Command:
             click.option(
                 "--augmented_views",
                 type=click.IntRange(min=1),
-                default=4,
-                show_default=True,
+                show_default=str(AUGMENTED_VIEWS),
                 help="Distorted views per training picture, where a distortion is asked for.",
             ),
         )  # fmt: skip
@@ -207,6 +211,7 @@ def retrain(folder: Path | None, image_dir: Path | None, **flags: object) -> Non
     chosen = _choose_folder("retrain", folder, image_dir)
     if flags["checkpoint_path"] and flags["checkpoint_path"].suffix != ".keras":
         raise click.UsageError(f"The file of --checkpoint_path ends with .keras; {flags['checkpoint_path']} does not.")
+    _check_outputs(flags)
     logging.getLogger("tensorflow").setLevel(flags["logging_verbosity"])
     if flags["model_dir"]:
         os.environ["TFHUB_CACHE_DIR"] = str(flags["model_dir"])
@@ -222,6 +227,21 @@ def _choose_folder(command: str, folder: Path | None, image_dir: Path | None) ->
     return folder or image_dir
 
 
+def _check_outputs(flags: dict) -> None:
+    "Raise `click.UsageError` for an output that cannot be written: better now than after the training."
+    folders = ("output_graph", "saved_model_dir", "summaries_dir", "intermediate_output_graphs_dir")
+    for flag in (*folders, "output_labels", "report", "checkpoint_path"):
+        path = flags[flag]
+        if path is None:
+            continue
+        if path.exists() and path.is_dir() != (flag in folders):
+            raise click.UsageError(f"--{flag} {path} is a {'file' if flag in folders else 'folder'}: name another.")
+        there = next(parent for parent in (path, *path.parents) if parent.exists())
+        writable = os.access(there, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+        if not writable or (there != path and not there.is_dir()):
+            raise click.UsageError(f"--{flag} {path} cannot be written, since {there} cannot: name another.")
+
+
 def _retrain(folder: Path, flags: dict) -> "Retraining":
     from imgclass_course.transfer import retrain
 
@@ -233,6 +253,8 @@ def _retrain(folder: Path, flags: dict) -> "Retraining":
         from imgclass_course.augmentation import retrain_distortions
 
         augmentation = retrain_distortions(**distortions)
+    elif flags["augmented_views"]:
+        raise click.UsageError("--augmented_views needs a distortion, such as --flip_left_right.")
     return retrain(
         folder,
         flags["architecture"],
@@ -241,7 +263,7 @@ def _retrain(folder: Path, flags: dict) -> "Retraining":
         flags["testing_percentage"],
         flags["seed"],
         augmentation,
-        flags["augmented_views"] if augmentation else 0,
+        (flags["augmented_views"] or AUGMENTED_VIEWS) if augmentation else 0,
         validation_size=flags["validation_batch_size"],
         steps=flags["how_many_training_steps"],
         batch_size=flags["train_batch_size"],
@@ -303,9 +325,12 @@ def _write_outputs(result: "Retraining", flags: dict) -> None:
 def _print_result(result: "Retraining", flags: dict) -> None:
     split = result.final_split
     evaluation = result.evaluate(split, flags["test_batch_size"])
-    counts = result.folder.counts().sum()
-    pictures = ", ".join(f"{count} {name}" for name, count in counts.items())
-    click.echo(f"{len(result.classifier.classes)} classes, {counts.sum()} pictures: {pictures}")
+    counts = result.folder.counts()
+    totals = counts.sum()
+    pictures = ", ".join(f"{count} {name}" for name, count in totals.items())
+    click.echo(f"{len(result.classifier.classes)} classes, {totals.sum()} pictures: {pictures}")
+    for name in result.folder.splits:
+        _print_unmeasured(counts.index[counts[name] == 0], name)
     click.echo(f"Bottlenecks: {result.reused} from the store, {result.computed} computed")
     _print_problems(result.folder.problems.itertuples(index=False))
     click.echo(f"Accuracy on {split} pictures: {evaluation.accuracy}")
@@ -313,6 +338,14 @@ def _print_result(result: "Retraining", flags: dict) -> None:
         _print_mistakes(result.paths(split, flags["test_batch_size"]), evaluation)
     click.echo(f"Classifier: {flags['output_graph']}")
     click.echo(f"Report:     {flags['report'] or flags['output_graph'] / 'report.html'}")
+
+
+def _print_unmeasured(labels: Sequence[str], split: str) -> None:
+    "Say, to standard error, of which classes a split has no picture."
+    from imgclass_course.datasets import printable
+
+    if len(labels):
+        click.echo(f"No {split} picture of {', '.join(map(printable, labels))}: add some to measure that.", err=True)
 
 
 def _print_mistakes(paths: Sequence[Path], evaluation: "Evaluation") -> None:

@@ -282,12 +282,16 @@ def check_trainable(folder: ImageFolder) -> None:
         found = f"only the class {printable(folder.classes[0])}" if folder.classes else "no folders"
         raise DatasetError(f"{name} holds {found}: make one folder of pictures per class, at least two.")
     counts = folder.counts()
-    for split in folder.splits:
-        for label in counts.index[counts[split] == 0]:
-            raise DatasetError(
-                f"Class {printable(label)} has {counts.loc[label].sum()} readable pictures, none of them in {split}: "
-                f"add pictures, remove the class, or give {split} a larger share."
-            )
+    for label in counts.index[counts["train"] == 0]:
+        raise DatasetError(
+            f"Class {printable(label)} has {counts.loc[label].sum()} readable pictures, none of them to train on: "
+            "add pictures, or remove the class."
+        )
+    for split in counts.columns[counts.sum() == 0]:
+        raise DatasetError(
+            f"None of the {counts.to_numpy().sum()} readable pictures in {name} is in {split}: "
+            f"add pictures, or give {split} a larger share."
+        )
 
 # %% ../nbs/02_datasets.ipynb #ec58a56a
 def _damage(path: Path) -> str:
@@ -335,7 +339,8 @@ def split_p_value(self: Audit) -> float:
 @patch
 def summary(self: Audit) -> pd.DataFrame:
     "One row per kind of problem, and how many were found."
-    totals = self.folder.counts().sum(axis=1)
+    counts = self.folder.counts()
+    totals = counts.sum(axis=1)
     varied = self.duplicates.groupby("digest")[["split", "label"]].nunique() > 1
     found = {
         "files that are no readable picture": len(self.unreadable),
@@ -343,6 +348,7 @@ def summary(self: Audit) -> pd.DataFrame:
         "pictures that are in two splits": int(varied["split"].sum()),
         "pictures under two labels": int(varied["label"].sum()),
         f"classes with fewer than {MIN_CLASS_PICTURES} pictures": int((totals < MIN_CLASS_PICTURES).sum()),
+        "classes that a split has no picture of": int((counts == 0).any(axis=1).sum()),
         "splits drawn differently": int(self.split_p_value < SURPRISING),
     }
     return pd.DataFrame({"found": found}).rename_axis("what")

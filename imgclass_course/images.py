@@ -101,8 +101,9 @@ MAX_IMAGE_BYTES = 200_000_000  # of the file
 MAX_IMAGE_PIXELS = 150_000_000  # width x height; the largest phone cameras make 108 and 200 million
 IMAGE_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF")
 
-# Pillow warns from 89 million pixels on; here the limit above decides.
+# Pillow warns from 89 million pixels on; here the limit above decides. Its other warnings are about damaged notes.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 # %% ../nbs/01_images.ipynb #ec10dffe
 def _guess_content(data: bytes) -> str:

@@ -14,8 +14,9 @@ from types import SimpleNamespace
 import click
 import numpy as np
 import pytest
-from support import SMALL, assert_one_line_error, run_command, run_python, write_pictures
+from support import SMALL, assert_one_line_error, ordinary_user, run_command, run_python, write_pictures
 
+from imgclass_course import transfer
 from imgclass_course.cli import cli, main
 
 Run = Callable[..., SimpleNamespace]
@@ -165,6 +166,8 @@ MISTAKES = {
     ),
     "unknown verbosity": (["retrain", ".", "--logging_verbosity", "LOUD"], "LOUD"),
     "checkpoint of another kind": (["retrain", ".", "--checkpoint_path", "/tmp/_retrain_checkpoint"], ".keras"),
+    "views without a distortion": (["retrain", ".", "--augmented_views", "3"], "--flip_left_right"),
+    "report in place of a folder": (["retrain", ".", "--report", "."], "is a folder"),
     "flag without its value": (["retrain", ".", "--output_graph"], "output_graph"),
     "no picture": (["label"], "imgclass label PICTURE"),
     "no classifier": (["label", "x.jpg"], "imgclass_classifier"),
@@ -195,7 +198,7 @@ FOLDERS = {
     "no class folders": ({}, "no folders"),
     "one class": ({"only": 30}, "only the class only"),
     "an empty class": ({"a": 60, "b": 60, "empty": 0}, "Class empty has 0"),
-    "too few for the split": ({"a": 60, "b": 1}, "Class b has 1"),
+    "too few for the split": ({"a": 2, "b": 2}, "None of the 4 readable pictures"),
 }
 
 
@@ -220,10 +223,25 @@ def test_store_that_is_no_store_is_one_line(imgclass: Run, pictures: Path, tmp_p
     assert_one_line_error(imgclass("retrain", pictures, "--bottleneck_dir", "store", *SHORT), "delete it")
 
 
-def test_folder_that_cannot_be_written_is_one_line(retrain: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("flag", ["output_graph", "summaries_dir", "saved_model_dir"])
+def test_folder_that_cannot_be_written_is_noticed_before_the_training(
+    retrain: Run, tmp_path: Path, flag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "retrain", lambda *_, **__: pytest.fail("trained"))
     (tmp_path / "file").touch()
-    result = retrain("--output_graph", "file/classifier")
-    assert result.code == 2 and len(result.err.splitlines()) == 1
+    assert_one_line_error(retrain(f"--{flag}", "file/new"), "cannot be written")
+    assert_one_line_error(retrain(f"--{flag}", "file"), "is a file")
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="this system has no such permissions")
+def test_folder_without_permission_is_noticed_before_the_training(
+    retrain: Run, shared_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "retrain", lambda *_, **__: pytest.fail("trained"))
+    monkeypatch.chdir(shared_folder)
+    with ordinary_user():
+        result = retrain()
+    assert_one_line_error(result, "cannot be written")
 
 
 # retrain
@@ -294,6 +312,13 @@ def test_percentages_make_the_split(retrain: Run) -> None:
     assert "60 pictures: 60 train\n" in retrain("--testing_percentage", "0", "--validation_percentage", "0").out
     result = retrain("--testing_percentage", "0", "--validation_percentage", "40")
     assert "Accuracy on validation pictures" in result.out and " test" not in result.out
+
+
+def test_class_that_a_split_lacks_is_named(imgclass: Run, tmp_path: Path, store: Path) -> None:
+    write_pictures(tmp_path / "folder", {"a": 60, "b": 60, "few": 3})
+    result = imgclass("retrain", "folder", "--bottleneck_dir", store, *SHORT)
+    assert result.code == 0
+    assert re.search(r"^No (validation|test) picture of few: add some", result.err, re.MULTILINE), result.err
 
 
 def test_test_batch_size_limits_the_test(retrain: Run) -> None:
@@ -393,10 +418,8 @@ def test_both_flags_name_the_backbone(
 
 
 def test_default_store_is_in_the_cache_folder(
-    imgclass: Run, pictures: Path, own_caches: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    imgclass: Run, pictures: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for folder in ("modules", "engines"):  # what is expensive to make is taken from the tests' own cache
-        shutil.copytree(own_caches / "imgclass_cache_dir" / folder, tmp_path / "cache" / folder, dirs_exist_ok=True)
     monkeypatch.setenv("IMGCLASS_CACHE_DIR", str(tmp_path / "cache"))
     assert "60 computed" in imgclass("retrain", pictures, *SHORT, *SHARES).out
     assert (tmp_path / "cache" / "bottlenecks" / "bottlenecks.sqlite").is_file()

@@ -159,7 +159,7 @@ def test_names_that_are_not_text_work(copied: Path) -> None:
     check_trainable(folder)
     assert len(folder.readable) == 60 and name in folder.classes
     assert printable(name) == "na\\xefve\\xff.png"
-    assert len(audit(folder).summary()) == 6
+    assert len(audit(folder).summary()) == 7
 
 
 @given(st.binary(max_size=30))
@@ -314,7 +314,7 @@ def test_class_called_train_is_a_class(tmp_path: Path) -> None:
         ({}, "no folders"),
         ({"only": 5}, "only the class only"),
         ({"a": 30, "empty": 0}, "Class empty has 0 readable pictures"),
-        ({"a": 30, "few": 1}, "Class few has 1 readable pictures"),
+        ({"a": 3, "b": 3}, "None of the 6 readable pictures .* is in (validation|test)"),
     ],
 )
 def test_folder_that_cannot_be_trained_on_is_one_clear_error(
@@ -324,6 +324,15 @@ def test_folder_that_cannot_be_trained_on_is_one_clear_error(
     with pytest.raises(DatasetError, match=reason) as caught:
         check_trainable(folder)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_class_that_validation_and_test_lack_is_trained_and_counted(tmp_path: Path) -> None:
+    folder = ImageFolder.scan(write_pictures(tmp_path, {"a": 60, "b": 60, "few": 3}))
+    counts = folder.counts()
+    check_trainable(folder)
+    missing = int((counts == 0).any(axis=1).sum())
+    assert missing >= 1
+    assert audit(folder).summary().loc["classes that a split has no picture of", "found"] == missing
 
 
 def test_class_without_readable_pictures_is_one_clear_error(copied: Path) -> None:
@@ -380,6 +389,7 @@ def test_audit_finds_each_planted_fault(tmp_path: Path) -> None:
         "pictures that are in two splits": 1,
         "pictures under two labels": 1,
         "classes with fewer than 20 pictures": 1,
+        "classes that a split has no picture of": 0,
         "splits drawn differently": 1,
     }
     assert set(found.unreadable["path"].map(os.path.basename)) == {"cut.png", "empty.jpg"}

@@ -133,11 +133,21 @@ def test_picture_that_cannot_be_decoded_is_left_out(pictures: Path, tmp_path: Pa
 def test_folder_that_cannot_be_trained_on_is_refused_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_pictures(tmp_path / "root", {"a": 60, "b": 1})
+    write_pictures(tmp_path / "root", {"a": 60, "b": 0})
     monkeypatch.setattr(transfer, "load_backbone", lambda *_: pytest.fail("the backbone was loaded"))
     monkeypatch.setattr(transfer, "extract", lambda *_: pytest.fail("bottlenecks were computed"))
-    with pytest.raises(DatasetError, match="Class b has 1"):
+    with pytest.raises(DatasetError, match="Class b has 0"):
         retrain(tmp_path / "root", SMALL, tmp_path / "store")
+
+
+def test_class_that_the_test_lacks_is_learnt_all_the_same(tmp_path: Path, small_backbone: Backbone) -> None:
+    root = write_pictures(tmp_path / "root", {"a": 60, "b": 60, "few": 3})
+    result = retrain(root, small_backbone, tmp_path / "store", steps=10, eval_interval=10)
+    counts = result.folder.counts()
+    assert (counts.loc["few"] == 0).any() and counts.loc["few", "train"] > 0
+    result.save(tmp_path / "classifier")
+    assert "few" in (tmp_path / "classifier" / "report.html").read_text()
+    assert result.classifier.predict([root / "few" / "000.png"], top=3)[0][0][0] in ("a", "b", "few")
 
 
 # Prediction

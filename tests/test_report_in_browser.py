@@ -1,0 +1,64 @@
+"""The report in a real browser: whatever files and classes are called, nothing of it is run."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from support import encode, gradient
+
+from imgclass_course.evaluation import Evaluation, write_report
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+ATTACKS = (
+    "<img src=x onerror=document.title='run'>",
+    "<svg onload=document.title='run'>",
+    "\"><script>document.title='run'</script>",
+    "' onmouseover='document.title=1' autofocus onfocus='document.title=1",
+    "{{ 7 * 7 }}",
+)
+
+
+def open_page(page: Path, profile: Path) -> str:
+    """Return the document as the browser has it once its scripts have run."""
+    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
+    command += ["--virtual-time-budget=3000", "--dump-dom", page.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+@pytest.fixture
+def browser() -> str:
+    if BROWSER is None:
+        assert not os.environ.get("CI"), "CI must have a browser: see .ci/run"
+        pytest.skip("there is no Chromium here; on Debian: apt-get install chromium")
+    return BROWSER
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("policy", [True, False], ids=["with its policy", "by escaping alone"])
+def test_names_do_nothing(browser: str, tmp_path: Path, attack: str, policy: bool) -> None:
+    picture = tmp_path / f"{attack.replace('/', '∕')}.png"
+    picture.write_bytes(encode(gradient()))
+    wrong = Evaluation([attack, "other"], np.array([0]), np.array([[0.1, 0.9]]))
+    problems = pd.DataFrame({"path": [attack], "problem": [attack]})
+    write_report(tmp_path / "report.html", wrong, [picture], "Title", {"fact": attack, attack: "fact"}, None, problems)
+    if not policy:
+        page = (tmp_path / "report.html").read_text()
+        without = re.sub("<meta http-equiv=.Content-Security-Policy.*>", "", page)
+        assert len(without) < len(page)
+        (tmp_path / "report.html").write_text(without)
+    document = open_page(tmp_path / "report.html", tmp_path / "profile")
+    assert "<title>Title</title>" in document
+    assert "49" not in document or attack != "{{ 7 * 7 }}"
+    assert attack in document.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def test_the_browser_would_run_them(browser: str, tmp_path: Path) -> None:
+    # The same names in a page that does not escape them: the test above can fail.
+    for attack in ATTACKS[:3]:
+        (tmp_path / "page.html").write_text(f'<title>Title</title><p title="{attack}">{attack}</p>')
+        assert "<title>run</title>" in open_page(tmp_path / "page.html", tmp_path / "profile")
