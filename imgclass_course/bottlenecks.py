@@ -436,7 +436,7 @@ def _compute(
         while batch := list(islice(remaining, BATCH_SIZE)):
             yield batch
 
-# %% ../nbs/06_bottlenecks.ipynb #dc751a2d
+# %% ../nbs/06_bottlenecks.ipynb #9f4b0b8d
 def _keep(store: BottleneckStore, fingerprint: str, name: str, view: int, root: Path, batch: list[Outcome]) -> None:
     "Put a batch into the store: the vectors, and which files turned out to be damaged."
     vectors = {digest: result for _, digest, result in batch if isinstance(result, np.ndarray)}

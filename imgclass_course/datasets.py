@@ -274,7 +274,7 @@ def scan(
     there = (own_splits | (asked - {"test"})) if own_splits else asked
     return cls(root, classes, table, tuple(name for name in SPLITS if name in there))
 
-# %% ../nbs/02_datasets.ipynb #9d5a0f91
+# %% ../nbs/02_datasets.ipynb #fd159fb5
 def check_trainable(folder: ImageFolder) -> None:
     "Raise `DatasetError`, with what to do, where a folder cannot be trained on."
     name = printable(folder.root)
@@ -321,7 +321,7 @@ def audit(folder: ImageFolder) -> Audit:
     unreadable = pd.concat([folder.problems, damage], ignore_index=True)
     return Audit(folder, unreadable, repeated.sort_values(["digest", "path"], ignore_index=True))
 
-# %% ../nbs/02_datasets.ipynb #d4211f83
+# %% ../nbs/02_datasets.ipynb #5db00530
 MIN_CLASS_PICTURES = 20  # below this a class has about two test pictures: nothing to measure with
 SURPRISING = 0.001  # a p-value below this is not put down to chance
 

@@ -96,7 +96,7 @@ class CourseError(Exception):
 class ImageError(CourseError):
     "A file that cannot be read as a picture; the message is the reason."
 
-# %% ../nbs/01_images.ipynb #a3a94b32
+# %% ../nbs/01_images.ipynb #e7977981
 MAX_IMAGE_BYTES = 200_000_000  # of the file
 MAX_IMAGE_PIXELS = 150_000_000  # width x height; the largest phone cameras make 108 and 200 million
 IMAGE_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF")

@@ -170,7 +170,7 @@ def load(cls: ImageClassifier, folder: str | os.PathLike, backbone: Backbone | N
     folder = Path(folder)
     try:
         description = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
-        head = keras.models.load_model(folder / "head.keras")  # in safe mode: no code is run
+        head = keras.models.load_model(folder / "head.keras", safe_mode=True)  # no code of the file is run
         _check_description(description, head)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ClassifierError(f"{printable(folder)} holds no classifier that can be read ({error}).") from error
