@@ -146,7 +146,7 @@ def save(self: ImageClassifier, folder: str | os.PathLike) -> None:
     }
     (folder / "classifier.json").write_text(json.dumps(description, indent=2), encoding="utf-8")
 
-# %% ../nbs/07_transfer_learning.ipynb #07694cd5
+# %% ../nbs/07_transfer_learning.ipynb #444a8aac
 class ClassifierError(CourseError):
     "A folder that holds no classifier, or one that cannot be used here."
 

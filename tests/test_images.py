@@ -74,6 +74,19 @@ def test_damaged_exif_does_not_spoil_the_picture(exif: bytes) -> None:
     assert read_image(encode(PICTURE, "JPEG", exif=exif)).shape == PICTURE.shape
 
 
+# Notes of three entries, the first an orientation; one byte further on makes Pillow raise what is no OSError.
+NOTES = (
+    b"Exif\0\0II*\0\x08\0\0\0\x03\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\x1a\x01\x05\0\x01\0\0\0\x32\0\0\0"
+    b"\x0f\x01\x02\0\x05\0\0\0\x3a\0\0\0\0\0\0\0\x01\0\0\0\x01\0\0\0canon\0"
+)
+
+
+@pytest.mark.parametrize(("place", "value"), [(28, 6), (30, 2), (28, 16)], ids=["struct.error", "TypeError", "other"])
+def test_notes_that_cannot_be_written_again_do_not_spoil_the_picture(place: int, value: int) -> None:
+    damaged = NOTES[:place] + bytes([value]) + NOTES[place + 1 :]
+    assert read_image(encode(PICTURE, "JPEG", exif=damaged)).size == PICTURE.size
+
+
 def test_grey_has_three_equal_channels() -> None:
     grey = read_image(encode(PICTURE[..., 0]))
     np.testing.assert_array_equal(grey, np.repeat(PICTURE[..., :1], 3, axis=2))
