@@ -50,7 +50,10 @@ setup(
     classifiers=list_classifiers(settings["min_python"], settings["max_python"]),
     python_requires=python_range(settings["min_python"], settings["max_python"]),
     install_requires=split_lines(settings["requirements"]),
-    extras_require={"dev": split_lines(settings["dev_requirements"])},
+    extras_require={
+        "demo": split_lines(settings["demo_requirements"]),
+        "dev": split_lines(settings["demo_requirements"]) + split_lines(settings["dev_requirements"]),
+    },
     entry_points={
         "console_scripts": split_lines(settings["console_scripts"]),
         "nbdev": [f"{name}={name}._modidx:d"],

@@ -45,7 +45,8 @@ def describe_environment(last: str) -> str:
 
 def list_requirements(settings: configparser.SectionProxy) -> list[str]:
     """Return every requirement of settings.ini and every version that is held back."""
-    lines = [*settings["requirements"].splitlines(), *settings["dev_requirements"].splitlines(), *HELD_BACK]
+    names = ("requirements", "demo_requirements", "dev_requirements")
+    lines = [line for name in names for line in settings[name].splitlines()] + list(HELD_BACK)
     return [line for line in lines if line.strip()]
 
 
