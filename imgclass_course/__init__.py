@@ -1,6 +1,6 @@
 """Modules:
 
-- `imgclass_course.cli`: The command `imgclass`: retrain, label, audit, cache, data and lab."""
+- `imgclass_course.cli`: The command `imgclass`: retrain, label, demo, audit, cache, data and lab."""
 
 import logging
 import os

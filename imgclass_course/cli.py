@@ -1,4 +1,4 @@
-"""The command `imgclass`: retrain, label, audit, cache, data and lab.
+"""The command `imgclass`: retrain, label, demo, audit, cache, data and lab.
 
 The flags of `retrain` and `label` are those of TensorFlow's `retrain.py` and `label_image.py`, with their meaning.
 Heavy modules are imported where a command needs them, so that `imgclass --help` answers at once.
@@ -279,7 +279,7 @@ def _callbacks(classifier: "ImageClassifier", flags: dict) -> list["keras.callba
 
     from imgclass_course.training import BestCheckpoint, new_run_folder
 
-    callbacks = []
+    callbacks = [_training_bar(flags)]
     if flags["summaries_dir"]:
         flags["summaries_dir"] = new_run_folder(flags["summaries_dir"])  # so that the curves of runs do not mix
         callbacks.append(keras.callbacks.TensorBoard(flags["summaries_dir"]))
@@ -310,8 +310,27 @@ def _callbacks(classifier: "ImageClassifier", flags: dict) -> list["keras.callba
     return callbacks
 
 
+def _training_bar(flags: dict) -> "keras.callbacks.Callback":
+    "A progress bar on a terminal, with the latest accuracy."
+    import keras
+    from tqdm import tqdm
+
+    steps = flags["how_many_training_steps"]
+    interval = min(flags["eval_step_interval"], steps)
+    bar = tqdm(total=steps, desc="Training", unit=" steps", leave=False, disable=None)
+
+    def move(epoch: int, logs: dict | None = None) -> None:
+        measured = {name: f"{value:.3f}" for name, value in (logs or {}).items() if "accuracy" in name}
+        bar.set_postfix(measured, refresh=False)
+        bar.update(steps % interval + (epoch + 1) * interval - bar.n)
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=move, on_train_end=lambda logs: bar.close())
+
+
 def _write_outputs(result: "Retraining", flags: dict) -> None:
-    result.save(flags["output_graph"], flags["report"], flags["test_batch_size"])
+    from imgclass_course.next_steps import advise
+
+    result.save(flags["output_graph"], flags["report"], flags["test_batch_size"], advise(result))
     if flags["output_labels"]:
         shutil.copyfile(flags["output_graph"] / "labels.txt", flags["output_labels"])
     if flags["saved_model_dir"]:
@@ -608,6 +627,24 @@ def _copy_lessons(folder: Path) -> int:
             shutil.copyfile(source, target)
             copied += source.suffix == ".ipynb"
     return copied
+
+
+@cli.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path), default=Path("imgclass_classifier"))
+@click.option("--port", type=click.IntRange(1, 65535), help="A free one from 7860 on, by default.")
+@click.option("--no_browser", "--no-browser", is_flag=True, help="Only print the address.")
+def demo(folder: Path, port: int | None, no_browser: bool) -> None:
+    """Serve a page on this machine for trying the classifier in FOLDER: drop a picture, see its classes.
+
+    \b
+    Example:
+      imgclass demo my_classifier/
+    """
+    from imgclass_course.demo import import_gradio, serve
+    from imgclass_course.transfer import ImageClassifier
+
+    import_gradio()  # what is missing is said before the classifier is loaded
+    serve(ImageClassifier.load(folder), port, not no_browser)
 
 
 def _search_less_for_garbage() -> None:

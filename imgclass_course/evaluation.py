@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['THUMBNAIL_SIZE', 'Accuracy', 'PairedComparison', 'compare_paired', 'Evaluation', 'plot_confusion', 'most_confused',
-           'worst_mistakes', 'Overfitting', 'plot_curves', 'thumbnail', 'write_report']
+           'worst_mistakes', 'Overfitting', 'plot_curves', 'thumbnail', 'Advice', 'write_report']
 
 # %% ../nbs/04_measuring.ipynb #23a4dd4d
 import base64
@@ -295,6 +295,14 @@ def _mistake(evaluation: Evaluation, row: int, path: Path) -> dict[str, str]:
         "probability": f"{evaluation.probabilities[row, predicted]:.0%}",
     }
 
+# %% ../nbs/04_measuring.ipynb #1e64c7cd
+@dataclass(frozen=True)
+class Advice:
+    "What to do next: sentences, and pictures to look at, each with a caption."
+
+    sentences: Sequence[str] = ()
+    pictures: Sequence[tuple[Path, str]] = ()
+
 # %% ../nbs/04_measuring.ipynb #8d9b5ee1
 def write_report(
     path: str | os.PathLike,  # of the HTML file to write
@@ -305,13 +313,16 @@ def write_report(
     history: pd.DataFrame | None = None,  # as for plot_curves
     problems: pd.DataFrame | None = None,  # path and problem of files that were left out
     top: int = 24,  # how many of the worst mistakes are shown
+    advice: Advice | None = None,  # what to do next
 ) -> None:
     "Write a page on a classifier, complete in one file."
-    confusion = evaluation.confusion()
+    confusion, advice = evaluation.confusion(), advice or Advice()
     page = _template().render(
         title=title,
         accuracy=str(evaluation.accuracy),
         facts=facts or {},
+        advice=advice.sentences,
+        suspects=[(thumbnail(path), printable(path.name), caption) for path, caption in advice.pictures],
         confusion=confusion,
         shares=confusion.div(confusion.sum(axis=1).clip(lower=1), axis=0),
         confused=most_confused(confusion).to_dict("records"),

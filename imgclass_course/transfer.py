@@ -6,7 +6,7 @@
 __all__ = ['Source', 'CLASSIFIER_FORMAT', 'MakeCallbacks', 'build_head', 'train_head', 'ImageClassifier', 'ClassifierError',
            'Retraining', 'retrain']
 
-# %% ../nbs/07_transfer_learning.ipynb #08313fe3
+# %% ../nbs/07_transfer_learning.ipynb #5f5fb401
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ from .backbones import Backbone, cache_folder, load_backbone
 from .bottlenecks import Augmentation, Bottlenecks, BottleneckStore, extract
 from .datasets import ImageFolder, check_trainable, printable, random_batches
 from .engines import hide_native_logs
-from .evaluation import Evaluation, write_report
+from .evaluation import Advice, Evaluation, write_report
 from .images import CourseError, load_image
 from .mobilenet import EMBEDDED
 
@@ -338,10 +338,14 @@ def metrics(self: Retraining, test_limit: int = -1) -> dict[str, object]:
         "left_out": {printable(path): problem for path, problem in self.folder.problems.itertuples(index=False)},
     }
 
-# %% ../nbs/07_transfer_learning.ipynb #04602cc9
+# %% ../nbs/07_transfer_learning.ipynb #eb742578
 @patch
 def save(  # noqa: F811, the other one is of ImageClassifier
-    self: Retraining, folder: str | os.PathLike, report: str | os.PathLike | None = None, test_limit: int = -1
+    self: Retraining,
+    folder: str | os.PathLike,
+    report: str | os.PathLike | None = None,
+    test_limit: int = -1,  # test pictures that the report is about; -1: all
+    advice: Advice | None = None,  # what the report begins with
 ) -> None:
     "Write the classifier, metrics.json and report.html (or the file named by `report`) into a folder."
     folder = Path(folder)
@@ -360,9 +364,9 @@ def save(  # noqa: F811, the other one is of ImageClassifier
     }
     title = f"Classifier of {printable(self.folder.root.name)}"
     report = report or folder / "report.html"
-    write_report(report, evaluation, pictures, title, facts, self.history, self.folder.problems)
+    write_report(report, evaluation, pictures, title, facts, self.history, self.folder.problems, advice=advice)
 
-# %% ../nbs/07_transfer_learning.ipynb #d4c171cb
+# %% ../nbs/07_transfer_learning.ipynb #8abaa7fc
 @patch
 def export_saved_model(self: ImageClassifier, folder: str | os.PathLike, output_name: str = "final_result") -> None:
     "Write a SavedModel: `images` [n, size, size, 3] uint8 in, probabilities [n, k] under `output_name` out."
@@ -370,19 +374,19 @@ def export_saved_model(self: ImageClassifier, folder: str | os.PathLike, output_
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     network, size = self.backbone.make_network(), self.backbone.image_size
+    images = tf.TensorSpec([None, size, size, 3], tf.uint8, "images")
 
     def classify(images: tf.Tensor) -> dict[str, tf.Tensor]:
         return {output_name: tf.nn.softmax(self.head(network(tf.cast(images, tf.float32))))}
 
-    traced = tf.function(classify).get_concrete_function(tf.TensorSpec([None, size, size, 3], tf.uint8, "images"))
+    traced = tf.function(classify, autograph=False).get_concrete_function(images)
     with hide_native_logs():
         frozen = convert_variables_to_constants_v2(traced)
 
-    @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8, "images")])
+    @tf.function(input_signature=[images], autograph=False)
     def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
         (probabilities,) = frozen(images)
         return {output_name: probabilities}
 
     module = tf.Module()
-    module.serve = serve
     tf.saved_model.save(module, str(folder), signatures=serve)

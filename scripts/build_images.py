@@ -33,6 +33,7 @@ CHOSEN = {
     "09_learning_rate": 3,
     "10_regularization": 0,
     "11_augmentation": 1,
+    "12_your_own_pictures": 2,
 }
 CHROMIUM = ("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import psutil
 import pytest
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
@@ -77,37 +78,29 @@ def free_port() -> int:
 
 
 @contextmanager
-def server(command: list[str], address: str, log: Path, **environment: str) -> Iterator[str]:
-    """Start a server, yield the address that it prints (a regular expression), and stop it as Ctrl+C does."""
+def server(
+    command: list[str], address: str, log: Path, environment: dict[str, str] | None = None, interrupts: int = 1
+) -> Iterator[str]:
+    """Start a server, yield the address that it prints (a regular expression), and stop it with Ctrl+C.
+
+    Nothing that it started may outlive it.
+    """
     with log.open("w") as output:
-        process = subprocess.Popen(
-            command,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            env={**os.environ, **environment},
+        process = psutil.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment
         )
         try:
             found = wait_for(lambda: re.search(address, log.read_text()) or process.poll() is not None, "address")
             assert found is not True, log.read_text()
             yield found[0]
         finally:
-            for wanted in (signal.SIGINT, signal.SIGINT, signal.SIGKILL):
-                if group_is_alive(process.pid):
-                    os.killpg(process.pid, wanted)
-                    process.poll()
-                    deadline = time.monotonic() + 15
-                    while group_is_alive(process.pid) and time.monotonic() < deadline:
-                        process.poll()
-                        time.sleep(0.1)
-            process.wait(10)
-
-
-def group_is_alive(group: int) -> bool:
-    """Return whether any process is left of a process group."""
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+            started = [process, *process.children(recursive=True)] if process.is_running() else []
+            for _ in range(interrupts):
+                if process.poll() is None:
+                    process.send_signal(signal.SIGINT)
+                    time.sleep(0.5)
+            _, alive = psutil.wait_procs(started, timeout=30)
+            names = [" ".join(one.cmdline()) for one in alive]
+            for one in alive:
+                one.kill()
+        assert names == [], "outlived the server"

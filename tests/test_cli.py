@@ -198,7 +198,7 @@ FOLDERS = {
     "no class folders": ({}, "no folders"),
     "one class": ({"only": 30}, "only the class only"),
     "an empty class": ({"a": 60, "b": 60, "empty": 0}, "Class empty has 0"),
-    "too few for the split": ({"a": 2, "b": 2}, "None of the 4 readable pictures"),
+    "too few for the split": ({"a": 60, "b": 1}, "Class b has 1"),
 }
 
 

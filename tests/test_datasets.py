@@ -314,6 +314,7 @@ def test_class_called_train_is_a_class(tmp_path: Path) -> None:
         ({}, "no folders"),
         ({"only": 5}, "only the class only"),
         ({"a": 30, "empty": 0}, "Class empty has 0 readable pictures"),
+        ({"a": 30, "few": 1}, "Class few has 1 readable pictures"),
         ({"a": 3, "b": 3}, "None of the 6 readable pictures .* is in (validation|test)"),
     ],
 )

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from support import encode, gradient
 
-from imgclass_course.evaluation import Evaluation, write_report
+from imgclass_course.evaluation import Advice, Evaluation, write_report
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 ATTACKS = (
@@ -45,7 +45,17 @@ def test_names_do_nothing(browser: str, tmp_path: Path, attack: str, policy: boo
     picture.write_bytes(encode(gradient()))
     wrong = Evaluation([attack, "other"], np.array([0]), np.array([[0.1, 0.9]]))
     problems = pd.DataFrame({"path": [attack], "problem": [attack]})
-    write_report(tmp_path / "report.html", wrong, [picture], "Title", {"fact": attack, attack: "fact"}, None, problems)
+    advice = Advice([attack], [(picture, attack)])
+    write_report(
+        tmp_path / "report.html",
+        wrong,
+        [picture],
+        "Title",
+        {"fact": attack, attack: "fact"},
+        None,
+        problems,
+        advice=advice,
+    )
     if not policy:
         page = (tmp_path / "report.html").read_text()
         without = re.sub("<meta http-equiv=.Content-Security-Policy.*>", "", page)

@@ -133,10 +133,10 @@ def test_picture_that_cannot_be_decoded_is_left_out(pictures: Path, tmp_path: Pa
 def test_folder_that_cannot_be_trained_on_is_refused_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_pictures(tmp_path / "root", {"a": 60, "b": 0})
+    write_pictures(tmp_path / "root", {"a": 60, "b": 1})
     monkeypatch.setattr(transfer, "load_backbone", lambda *_: pytest.fail("the backbone was loaded"))
     monkeypatch.setattr(transfer, "extract", lambda *_: pytest.fail("bottlenecks were computed"))
-    with pytest.raises(DatasetError, match="Class b has 0"):
+    with pytest.raises(DatasetError, match="Class b has 1"):
         retrain(tmp_path / "root", SMALL, tmp_path / "store")
 
 

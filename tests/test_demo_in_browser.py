@@ -1,0 +1,141 @@
+"""The page for trying a classifier, in a real browser: a picture, and what is no picture."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser import PHONE, WIDE, free_port, keep_screenshot, open_browser, require_browser, server, wait_for
+from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from support import encode, gradient, run_command
+
+from imgclass_course import demo
+from imgclass_course.images import MAX_IMAGE_BYTES
+from imgclass_course.transfer import Retraining
+
+
+@pytest.fixture(scope="module")
+def address(classifier_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start `imgclass demo` as a user does and return the page's address."""
+    require_browser()
+    port, log = free_port(), tmp_path_factory.mktemp("demo") / "log.txt"
+    command = [sys.executable, "-m", "imgclass_course.cli", "demo", str(classifier_folder)]
+    with server([*command, "--no_browser", "--port", str(port)], r"http://127\.0\.0\.1:\d+", log) as address:
+        assert address.endswith(str(port))
+        yield address
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture
+def page(address: str) -> Iterator[webdriver.Chrome]:
+    with open_browser() as browser:
+        browser.get(address)
+        wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, "#dropped input[type=file]"), "place to drop a file")
+        yield browser
+
+
+def drop(page: webdriver.Chrome, path: Path) -> None:
+    """Give the page a file, as a drop does."""
+    page.find_element(By.CSS_SELECTOR, "#dropped input[type=file]").send_keys(str(path))
+
+
+def text(page: webdriver.Chrome, part: str) -> str:
+    """Return the text in a part of the page, as a person sees it."""
+    return page.find_element(By.ID, part).text
+
+
+def sources(page: webdriver.Chrome) -> list[str]:
+    """Return every address that the page asked for."""
+    script = "return performance.getEntriesByType('resource').map(entry => entry.name)"
+    return page.execute_script(script)
+
+
+def test_picture_is_shown_and_named(page: webdriver.Chrome, address: str, pictures: Path) -> None:
+    drop(page, pictures / "red" / "000.png")
+    wait_for(lambda: "%" in text(page, "named"), "probabilities")
+    assert text(page, "named").count("%") == 3 and "red" in text(page, "named")
+    wait_for(lambda: page.find_elements(By.CSS_SELECTOR, "#shown img"), "picture")
+    assert text(page, "message") == ""
+    keep_screenshot(page, "demo_picture")
+    elsewhere = [source for source in sources(page) if not source.startswith((address, "data:", "blob:"))]
+    assert elsewhere == [], "the page asks other machines"
+
+
+def test_page_fits_a_phone(page: webdriver.Chrome, pictures: Path) -> None:
+    page.set_window_size(*PHONE)
+    drop(page, pictures / "red" / "000.png")
+    wait_for(lambda: "%" in text(page, "named"), "probabilities")
+    keep_screenshot(page, "demo_phone")
+    width = page.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+    assert width[0] <= width[1]
+    page.set_window_size(*WIDE)
+
+
+def test_text_file_gets_a_friendly_message(page: webdriver.Chrome, tmp_path: Path) -> None:
+    (tmp_path / "words.jpg").write_text("these are words")
+    drop(page, tmp_path / "words.jpg")
+    wait_for(lambda: "cannot be used" in text(page, "message"), "message")
+    assert "not a picture but text" in text(page, "message") and "%" not in text(page, "named")
+    keep_screenshot(page, "demo_text_file")
+
+
+def test_picture_of_too_many_pixels_gets_a_friendly_message(page: webdriver.Chrome, tmp_path: Path) -> None:
+    (tmp_path / "huge.png").write_bytes(encode(Image.new("1", (20_000, 10_000))))
+    drop(page, tmp_path / "huge.png")
+    wait_for(lambda: "cannot be used" in text(page, "message"), "message")
+    assert "more than 150,000,000 pixels" in text(page, "message")
+
+
+def test_file_of_too_many_bytes_is_refused(page: webdriver.Chrome, tmp_path: Path, pictures: Path) -> None:
+    with (tmp_path / "huge.jpg").open("wb") as file:
+        file.truncate(MAX_IMAGE_BYTES + 1)
+    drop(page, tmp_path / "huge.jpg")
+    wait_for(lambda: "exceed the maximum" in page.find_element(By.TAG_NAME, "body").text, "message about the size")
+    keep_screenshot(page, "demo_large_file")
+
+
+def test_page_goes_on_after_a_bad_file(page: webdriver.Chrome, tmp_path: Path, pictures: Path) -> None:
+    (tmp_path / "words.jpg").write_text("these are words")
+    drop(page, tmp_path / "words.jpg")
+    wait_for(lambda: "cannot be used" in text(page, "message"), "message")
+    page.find_element(By.CSS_SELECTOR, "#dropped button[aria-label='Clear']").click()
+    wait_for(lambda: text(page, "message") == "", "empty message")
+    wait_for(lambda: page.find_elements(By.CSS_SELECTOR, "#dropped input[type=file]"), "place to drop a file")
+    drop(page, pictures / "blue" / "000.png")
+    wait_for(lambda: "%" in text(page, "named"), "probabilities")
+
+
+# Without a browser
+
+
+def test_answer_is_that_of_the_classifier(trained: Retraining, pictures: Path) -> None:
+    path = pictures / "green" / "003.png"
+    shown, named, message = demo.answer(trained.classifier, str(path))
+    assert dict(trained.classifier.predict([path])[0]) == named and message == "" and shown.shape == (30, 40, 3)
+    assert demo.answer(trained.classifier, None) == (None, None, "")
+
+
+def test_large_picture_is_shown_small(trained: Retraining, tmp_path: Path) -> None:
+    (tmp_path / "large.png").write_bytes(encode(gradient(2000, 1000)))
+    shown, _, _ = demo.answer(trained.classifier, str(tmp_path / "large.png"))
+    assert shown.shape == (320, 640, 3)
+
+
+def test_file_that_is_gone_gets_a_message(trained: Retraining, tmp_path: Path) -> None:
+    shown, named, message = demo.answer(trained.classifier, str(tmp_path / "gone.png"))
+    assert shown is None and named is None and "No such file" in message
+
+
+def test_missing_gradio_is_one_line(
+    capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    result = run_command(capfd, "demo", tmp_path)
+    assert result.code == 2 and "imgclass_course[demo]" in result.err and len(result.err.splitlines()) == 1
+
+
+def test_missing_classifier_is_one_line(capfd: pytest.CaptureFixture, tmp_path: Path) -> None:
+    result = run_command(capfd, "demo", tmp_path)
+    assert result.code == 2 and "holds no classifier" in result.err and len(result.err.splitlines()) == 1

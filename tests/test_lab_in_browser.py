@@ -1,0 +1,136 @@
+"""`imgclass lab` in a real browser: lessons run to their end, TensorBoard opens in its lesson, nothing stays behind."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from browser import free_port, keep_screenshot, open_browser, require_browser, server, wait_for
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from support import TOP, child_environment
+
+ADDRESS = r"http://127\.0\.0\.1:\d+/lab\?token=\w+"
+MENU = "//*[contains(@class, 'lm-MenuBar-itemLabel')][text()='{}']"
+ENTRY = "//*[contains(@class, 'lm-Menu-itemLabel')][text()='{}']"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """Start `imgclass lab` as an attendee does; return its address and the folder of the lessons."""
+    require_browser()
+    top = tmp_path_factory.mktemp("lab")
+    (top / "config").mkdir()
+    # Only what CI needs, which runs as root: attendees do not.
+    settings = {"ServerApp": {"allow_root": True}}
+    (top / "config" / "jupyter_server_config.json").write_text(json.dumps(settings))
+    command = [sys.executable, "-m", "imgclass_course.cli", "lab", str(top / "lessons"), "--no_browser"]
+    folders = {name: str(top / name.lower()) for name in ("JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
+    environment = child_environment(JUPYTER_CONFIG_DIR=str(top / "config"), **folders)
+    # The browser and the server talk on this machine: no proxy is between them.
+    environment = {name: value for name, value in environment.items() if not name.lower().endswith("_proxy")}
+    with server([*command, "--port", str(free_port())], ADDRESS, top / "log.txt", environment, 2) as address:
+        yield address, top / "lessons"
+
+
+def open_lesson(browser: webdriver.Chrome, address: str, lesson: str) -> None:
+    """Open a lesson and wait until its kernel can be used."""
+    start, token = address.split("/lab?")
+    browser.get(f"{start}/lab/tree/{lesson}?{token}&reset")
+    wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-Cell"), f"cells of {lesson}")
+    idle = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
+    wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, idle), "kernel", 90)
+    # JupyterLab asks whether it may show news.
+    browser.execute_script("document.querySelectorAll('.Toastify__close-button').forEach(button => button.click())")
+
+
+def choose(browser: webdriver.Chrome, menu: str, entry: str) -> None:
+    """Choose an entry of a menu."""
+    browser.find_element(By.XPATH, MENU.format(menu)).click()
+    wait_for(lambda: browser.find_element(By.XPATH, ENTRY.format(entry)).is_displayed(), entry)
+    browser.find_element(By.XPATH, ENTRY.format(entry)).click()
+
+
+def run_all(browser: webdriver.Chrome, path: Path, seconds: float) -> nbformat.NotebookNode:
+    """Run all cells, wait for the end, save, and return the notebook as it is on the disk then."""
+    choose(browser, "Run", "Run All Cells")
+    busy = ".jp-Notebook-ExecutionIndicator[data-status='busy']"
+    wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, busy), "running kernel")
+    deadline, quiet = time.monotonic() + seconds, 0
+    while quiet < 5:  # between two cells it may look idle for a moment
+        quiet = 0 if browser.find_elements(By.CSS_SELECTOR, busy) else quiet + 1
+        assert time.monotonic() < deadline, f"not done within {seconds} seconds"
+        time.sleep(0.3)
+    before = path.stat().st_mtime_ns
+    browser.find_element(By.TAG_NAME, "body").send_keys(Keys.CONTROL, "s")
+    wait_for(lambda: path.stat().st_mtime_ns > before, "saved notebook")
+    return nbformat.read(path, as_version=4)
+
+
+def errors(notebook: nbformat.NotebookNode) -> list[str]:
+    """Return every error and everything on standard error among the outputs."""
+    found = []
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "error" or output.get("name") == "stderr":
+                found.append(f"{cell.source[:60]}: {output.get('evalue') or output.get('text')}")
+    return found
+
+
+def count_plots(notebook: nbformat.NotebookNode) -> int:
+    """Return how many pictures are among the outputs."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return sum("image/png" in output.get("data", {}) for output in outputs)
+
+
+@pytest.mark.parametrize("lesson", ["01_images", "12_your_own_pictures"])
+def test_lesson_runs_in_jupyterlab(lab: tuple[str, Path], lesson: str) -> None:
+    address, folder = lab
+    with open_browser() as browser:
+        open_lesson(browser, address, f"{lesson}.ipynb")
+        keep_screenshot(browser, f"lab_{lesson}_opened")
+        notebook = run_all(browser, folder / f"{lesson}.ipynb", 240)
+        keep_screenshot(browser, f"lab_{lesson}_done")
+        shown = browser.find_elements(By.CSS_SELECTOR, ".jp-RenderedImage img")
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert errors(notebook) == []
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    stored = nbformat.read(TOP / "nbs" / f"{lesson}.ipynb", as_version=4)
+    assert count_plots(notebook) == count_plots(stored) > 0 and shown
+
+
+def test_tensorboard_opens_in_its_lesson(lab: tuple[str, Path]) -> None:
+    address, folder = lab
+    with open_browser((1400, 1400)) as browser:
+        open_lesson(browser, address, "08_training_runs.ipynb")
+        notebook = run_all(browser, folder / "08_training_runs.ipynb", 300)
+        assert errors(notebook) == []
+        frame = wait_for(lambda: browser.find_element(By.CSS_SELECTOR, "iframe[id^=tensorboard]"), "TensorBoard")
+        browser.execute_script("arguments[0].scrollIntoView({block: 'start'})", frame)
+        browser.switch_to.frame(frame)
+        for tag in ("epoch_accuracy", "epoch_loss"):
+            wait_for(lambda tag=tag: tag in browser.find_element(By.TAG_NAME, "body").text, f"scalar {tag}", 90)
+        runs = browser.find_element(By.TAG_NAME, "body").text
+        assert "run_001/train" in runs and "run_001/validation" in runs
+        time.sleep(3)  # the curves are drawn a moment after their names
+        keep_screenshot(browser, "tensorboard")
+
+
+def test_nothing_is_left_when_jupyterlab_stops(tmp_path: Path) -> None:
+    require_browser()
+    (tmp_path / "jupyter_server_config.json").write_text(json.dumps({"ServerApp": {"allow_root": True}}))
+    environment = child_environment(JUPYTER_CONFIG_DIR=str(tmp_path))
+    environment = {name: value for name, value in environment.items() if not name.lower().endswith("_proxy")}
+    command = [sys.executable, "-m", "imgclass_course.cli", "lab", str(tmp_path / "lessons"), "--no_browser"]
+    port = free_port()
+    for _ in range(2):  # a second time on the same port and folder
+        log = tmp_path / "log.txt"
+        with server([*command, "--port", str(port)], ADDRESS, log, environment, 2) as address:
+            assert f":{port}/" in address, "the port of the first start is still taken"
+            with open_browser() as browser:
+                open_lesson(browser, address, "01_images.ipynb")
+        assert "Shutting down" in log.read_text() or "Shutdown" in log.read_text()

@@ -1,0 +1,89 @@
+"""Advice: misplaced pictures are found, the curve says what it measured, and the report begins with it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+from support import run_command, write_pictures
+
+from imgclass_course.next_steps import RIDGE_STRENGTH, advise, learning_curve, leave_one_out_scores, suspects
+from imgclass_course.transfer import Retraining
+
+
+def blobs(n: int, k: int, spread: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return vectors [n, 20] float32 around k centres, and their labels."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(n) % k
+    centres = generator.normal(size=(k, 20))
+    return (centres[labels] + spread * generator.normal(size=(n, 20))).astype(np.float32), labels
+
+
+def test_formula_equals_leaving_each_out() -> None:
+    vectors, labels = blobs(40, 3, 0.8)
+    scores = leave_one_out_scores(vectors, labels, 3)
+    x = np.column_stack([vectors, np.ones(40)]).astype(np.float64)
+    for row in range(40):
+        others = np.arange(40) != row
+        ridge = Ridge(RIDGE_STRENGTH * np.square(x).sum() / 21, fit_intercept=False)
+        ridge.fit(x[others], np.eye(3)[labels[others]])
+        np.testing.assert_allclose(scores[row], ridge.predict(x[[row]])[0], atol=1e-9)
+
+
+def test_misplaced_pictures_are_found_and_others_are_not() -> None:
+    vectors, labels = blobs(300, 3, 0.3)
+    moved = np.arange(0, 300, 20)
+    spoiled = labels.copy()
+    spoiled[moved] = (labels[moved] + 1) % 3
+    found = suspects(leave_one_out_scores(vectors, spoiled, 3), spoiled)
+    assert set(found) <= set(moved) and len(found) >= len(moved) / 3
+    assert suspects(leave_one_out_scores(vectors, labels, 3), labels).size == 0
+
+
+def test_most_suspect_comes_first() -> None:
+    scores = np.array([[0.9, 0.1], [0.2, 0.9], [0.1, 1.5], [0.1, 0.8]])
+    labels = np.array([0, 0, 0, 1])
+    assert suspects(scores, labels).tolist() == [2, 1]
+
+
+def test_class_without_pictures_suspects_nobody() -> None:
+    scores = np.array([[0.9, 0.1, 2.0], [0.2, 0.9, 2.0]])
+    assert suspects(scores, np.array([0, 1])).tolist() == []
+
+
+def test_curve_tells_help_from_chance() -> None:
+    vectors, labels = blobs(4000, 8, 2.0)
+    train, test = np.arange(200), np.arange(2000, 4000)
+    helped = learning_curve(vectors, labels, train, test)
+    assert helped.points.index.tolist() == [50, 100, 200] and helped.points["accuracy"].is_monotonic_increasing
+    assert helped.verdict.startswith("More pictures help") and helped.last_doubling.interval[0] > 0
+    easy, easy_labels = blobs(400, 2, 0.1)
+    enough = learning_curve(easy, easy_labels, np.arange(200), np.arange(200, 400))
+    assert enough.verdict.startswith("Whether more pictures help cannot be told")
+
+
+@pytest.mark.parametrize(("train", "test"), [(7, 10), (8, 0)])
+def test_too_few_for_a_curve_is_an_error(train: int, test: int) -> None:
+    vectors, labels = blobs(30, 2, 0.5)
+    with pytest.raises(ValueError, match="too few"):
+        learning_curve(vectors, labels, np.arange(train), np.arange(20, 20 + test))
+
+
+def test_advice_names_what_was_measured(trained: Retraining) -> None:
+    advice = advise(trained)
+    assert any("last doubling" in sentence for sentence in advice.sentences)
+    assert all(path.is_file() for path, _ in advice.pictures)
+
+
+def test_advice_on_a_misplaced_picture_names_it(
+    capfd: pytest.CaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = write_pictures(tmp_path / "pictures", {"blue": 40, "green": 40, "red": 40})
+    (root / "red" / "010.png").rename(root / "blue" / "misplaced.png")
+    flags = ("--how_many_training_steps", "20", "--architecture", "mobilenet_v1_100_128", "--bottleneck_dir", "store")
+    result = run_command(capfd, "retrain", root, *flags)
+    assert result.code == 0, result.err
+    page = (tmp_path / "imgclass_classifier" / "report.html").read_text()
+    start = page[: page.index("Which classes are confused")]
+    assert "What to do next" in start and "misplaced.png" in start and "in blue, like red" in start
