@@ -57,14 +57,21 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".")
 
 
-def section(title: str, rows: Sequence[Row]) -> str:
-    """One heading with a table of rows."""
+def section(title: str, rows: Sequence[Row], pictures: int, repeats: int) -> str:
+    """One heading with a table of rows, and when and how often it was measured."""
+    how = f"Measured {date.today().isoformat()} on {pictures:,} pictures; {repeats} interleaved runs where there are medians."
     head = ["| what | value | unit | target | verdict | how |", "|---|---|---|---|---|---|"]
     lines = [
         f"| {row.name} | {number(row.value)} | {row.unit} | {row.target or ''} | {row.verdict} | {row.detail} |"
         for row in rows
     ]
-    return "\n".join([f"## {title}", "", *head, *lines, ""])
+    return "\n".join([f"## {title}", "", how, "", *head, *lines, ""])
+
+
+def earlier_sections(path: Path) -> dict[str, str]:
+    """The sections of a results file by title, as they stand there; none where there is no file."""
+    parts = path.read_text().split("\n## ")[1:] if path.exists() else []
+    return {part.splitlines()[0]: f"## {part.rstrip()}\n" for part in parts}
 
 
 def processor_name() -> str:
@@ -96,28 +103,26 @@ def versions() -> str:
     return ", ".join([f"Python {platform.python_version()}", *packages])
 
 
-def summary(rows: Sequence[Row]) -> str:
+def summary(sections: Sequence[str]) -> str:
     """How many targets were met, and the names of those that were missed."""
-    judged = [row for row in rows if row.target is not None]
-    missed = [row.name for row in judged if not row.met]
+    cells = [line.split(" | ") for text in sections for line in text.splitlines() if line.startswith("| ")]
+    judged = [row for row in cells if row[4].startswith(("met", "**missed"))]
+    missed = [row[0].removeprefix("| ") for row in judged if row[4] != "met"]
     text = f"{len(judged) - len(missed)} of {len(judged)} targets met."
     return f"{text} Missed: {'; '.join(missed)}." if missed else text
 
 
-def write_markdown(path: Path, sections: dict[str, Sequence[Row]], pictures: int, repeats: int) -> None:
-    """Write the results file."""
-    rows = [row for section_rows in sections.values() for row in section_rows]
+def write_markdown(path: Path, sections: dict[str, str]) -> None:
+    """Write the results file: the sections measured now, and the others as an earlier run left them."""
+    texts = list({**earlier_sections(path), **sections}.values())
     intro = [
         "# Benchmark results",
         "",
         "Written by `python -m benchmarks.run`; do not edit. What each line means stands in [README.md](README.md).",
         "",
-        f"- date: {date.today().isoformat()}",
         f"- machine: {machine()}",
         f"- versions: {versions()}",
-        f"- pictures: {pictures:,}; times are medians of {repeats} interleaved runs, each a process of its own",
-        f"- {summary(rows)}",
+        f"- {summary(texts)}",
         "",
     ]
-    body = [section(title, section_rows) for title, section_rows in sections.items()]
-    path.write_text("\n".join([*intro, *body]))
+    path.write_text("\n".join([*intro, *texts]))

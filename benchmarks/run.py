@@ -18,7 +18,7 @@ from statistics import mean, median
 
 from benchmarks.intervals import paired_detail, wilson_detail
 from benchmarks.processes import Measured, interleaved, measure, median_result, median_seconds, module_command
-from benchmarks.report import Row, Target, write_markdown
+from benchmarks.report import Row, Target, section, write_markdown
 from imgclass_course.datasets import FASHION_FOLDER
 
 TRAINING_STEPS = 500
@@ -296,7 +296,8 @@ def parse_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--fashion_dir", type=Path, default=FASHION_FOLDER, help="the four files of all Fashion-MNIST")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/RESULTS.md"))
     parser.add_argument("--repeats", type=int, default=3, help="interleaved runs per contender")
-    parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, default=list(MEASUREMENTS))
+    what = "measure these; the other sections of the results file stay"
+    parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, default=list(MEASUREMENTS), help=what)
     return parser.parse_args(arguments)
 
 
@@ -310,8 +311,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="imgclass_bench_") as scratch:
             validation_dir = flags.validation_dir and flags.validation_dir.resolve()
             folders = (flags.image_dir.resolve(), validation_dir, Path(scratch))
-            sections[title] = measurement(Settings(*folders, flags.repeats, flags.fashion_dir.resolve()))
-        write_markdown(flags.out, sections, pictures, flags.repeats)
+            rows = measurement(Settings(*folders, flags.repeats, flags.fashion_dir.resolve()))
+        sections[title] = section(title, rows, pictures, flags.repeats)
+        write_markdown(flags.out, sections)
 
 
 if __name__ == "__main__":

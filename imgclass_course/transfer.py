@@ -366,7 +366,7 @@ def save(  # noqa: F811, the other one is of ImageClassifier
     report = report or folder / "report.html"
     write_report(report, evaluation, pictures, title, facts, self.history, self.folder.problems, advice=advice)
 
-# %% ../nbs/07_transfer_learning.ipynb #8abaa7fc
+# %% ../nbs/07_transfer_learning.ipynb #df0c502a
 @patch
 def export_saved_model(self: ImageClassifier, folder: str | os.PathLike, output_name: str = "final_result") -> None:
     "Write a SavedModel: `images` [n, size, size, 3] uint8 in, probabilities [n, k] under `output_name` out."

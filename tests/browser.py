@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -45,6 +46,9 @@ def open_browser(size: tuple[int, int] = WIDE) -> Iterator[webdriver.Chrome]:
     browser = webdriver.Chrome(options, webdriver.ChromeService(driver))
     try:
         yield browser
+    except BaseException:
+        keep_screenshot(browser, "when_it_failed")
+        raise
     finally:
         browser.quit()
 
@@ -79,9 +83,13 @@ def free_port() -> int:
 
 @contextmanager
 def server(
-    command: list[str], address: str, log: Path, environment: dict[str, str] | None = None, interrupts: int = 1
+    command: list[str],
+    address: str,
+    log: Path,
+    environment: dict[str, str] | None = None,
+    stop: signal.Signals = signal.SIGINT,
 ) -> Iterator[str]:
-    """Start a server, yield the address that it prints (a regular expression), and stop it with Ctrl+C.
+    """Start a server, yield the address that it prints (a regular expression), and stop it, as Ctrl+C does.
 
     Nothing that it started may outlive it.
     """
@@ -95,12 +103,22 @@ def server(
             yield found[0]
         finally:
             started = [process, *process.children(recursive=True)] if process.is_running() else []
-            for _ in range(interrupts):
-                if process.poll() is None:
-                    process.send_signal(signal.SIGINT)
-                    time.sleep(0.5)
-            _, alive = psutil.wait_procs(started, timeout=30)
+            if process.poll() is None:
+                process.send_signal(stop)
+            alive, deadline = started, time.monotonic() + 30
+            while alive and time.monotonic() < deadline:
+                wake(log, address)
+                _, alive = psutil.wait_procs(started, timeout=1)
             names = [" ".join(one.cmdline()) for one in alive]
             for one in alive:
                 one.kill()
-        assert names == [], "outlived the server"
+        assert not names, f"outlived the server: {names}"
+
+
+def wake(log: Path, address: str) -> None:
+    """Knock at a server's port: one that waits for requests may take no notice of a signal before the next one."""
+    found = re.search(address, log.read_text())
+    try:
+        socket.create_connection(("127.0.0.1", urlsplit(found[0]).port), timeout=1).close()
+    except OSError:  # it has stopped listening
+        pass
