@@ -59,7 +59,7 @@ def number(value: float) -> str:
 
 def section(title: str, rows: Sequence[Row], pictures: int, repeats: int) -> str:
     """One heading with a table of rows, and when and how often it was measured."""
-    how = f"Measured {date.today().isoformat()} on {pictures:,} pictures; {repeats} interleaved runs where there are medians."
+    how = f"Measured {date.today().isoformat()}, {pictures:,} pictures; medians are of {repeats} interleaved runs."
     head = ["| what | value | unit | target | verdict | how |", "|---|---|---|---|---|---|"]
     lines = [
         f"| {row.name} | {number(row.value)} | {row.unit} | {row.target or ''} | {row.verdict} | {row.detail} |"

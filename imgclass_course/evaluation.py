@@ -295,7 +295,7 @@ def _mistake(evaluation: Evaluation, row: int, path: Path) -> dict[str, str]:
         "probability": f"{evaluation.probabilities[row, predicted]:.0%}",
     }
 
-# %% ../nbs/04_measuring.ipynb #1e64c7cd
+# %% ../nbs/04_measuring.ipynb #42533b05
 @dataclass(frozen=True)
 class Advice:
     "What to do next: sentences, and pictures to look at, each with a caption."
@@ -303,7 +303,7 @@ class Advice:
     sentences: Sequence[str] = ()
     pictures: Sequence[tuple[Path, str]] = ()
 
-# %% ../nbs/04_measuring.ipynb #8d9b5ee1
+# %% ../nbs/04_measuring.ipynb #953b3ecb
 def write_report(
     path: str | os.PathLike,  # of the HTML file to write
     evaluation: Evaluation,

@@ -15,7 +15,7 @@ import pandas as pd
 from .evaluation import Accuracy, Advice, PairedComparison, compare_paired, most_confused
 from .transfer import Retraining
 
-# %% ../nbs/12_your_own_pictures.ipynb #55bbc7ba
+# %% ../nbs/12_your_own_pictures.ipynb #6320fb79
 RIDGE_STRENGTH = 0.3  # of the average squared length of a column
 
 
