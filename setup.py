@@ -59,10 +59,11 @@ setup(
         "nbdev": [f"{name}={name}._modidx:d"],
     },
     # The lessons and the small data sets travel inside the package, so that they are there after `pip install`.
-    packages=[name, f"{name}.notebooks", f"{name}.data"],
+    packages=[name, f"{name}.exercises", f"{name}.notebooks", f"{name}.data"],
     package_dir={name: name, f"{name}.notebooks": "nbs", f"{name}.data": "data"},
     package_data={
         name: ["assets/*"],
+        f"{name}.exercises": ["*.json"],
         f"{name}.notebooks": ["*.ipynb", "images/*"],
         f"{name}.data": ["**/*"],
     },

@@ -27,7 +27,17 @@ CELLS_UNTIL_PROVED = 3
 # Tags that something reads. A tag with a typing error would silently do nothing.
 IGNORE_TAGS = {"nbval-ignore-output", "nbval-skip"}
 ERROR_TAGS = {"raises-exception", "nbval-raises-exception"}
-KNOWN_TAGS = IGNORE_TAGS | ERROR_TAGS | {"parameters", "nbval-check-output", "skip-execution"}
+SOLUTION_TAG = "hide-cell"  # the site folds such a cell
+SOLUTION_METADATA = {"outputs_hidden": True, "source_hidden": True}  # and JupyterLab with these
+KNOWN_TAGS = IGNORE_TAGS | ERROR_TAGS | {"parameters", "nbval-check-output", "skip-execution", SOLUTION_TAG}
+
+# Hosted notebooks start without the package. A wheel that was uploaded beside the lesson is found too.
+INSTALLATION = """\
+# On Colab: installs the course where it is missing. Elsewhere this cell does nothing.
+from importlib.util import find_spec
+
+if find_spec("imgclass_course") is None:
+    %pip install --quiet --find-links . imgclass_course"""
 
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|tmp|Users|var/folders)/|\b[A-Za-z]:\\")
 TIMING = re.compile(r"\b\d+(?:\.\d+)? ?(?:s|ms|µs|us|sec|seconds?|minutes?|(?:images|pictures|it|steps)/s)\b")
@@ -161,8 +171,8 @@ def imported_modules(tree: ast.Module) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
-            names |= {f"{PACKAGE}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module in (PACKAGE, f"{PACKAGE}.exercises"):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names.add(node.module or "")
     return {name.removeprefix(f"{PACKAGE}.") for name in names if name.startswith(f"{PACKAGE}.")}
@@ -190,11 +200,44 @@ def check_closing(lesson: Lesson) -> list[str]:
     if "|---" not in summary.replace(" ", "") and not any("<table" in text for cell in code for text in texts(cell)):
         problems.append("`## What you saw` has no table")
     exercises, _ = section(lesson, CLOSING_HEADINGS[1])
-    if re.findall(r"^(\d+)\. ", exercises, re.MULTILINE) != [str(number + 1) for number in range(EXERCISES)]:
-        problems.append(f"`## Exercises` has not {EXERCISES} items numbered from 1")
+    if re.findall(r"^### (\d+)\. ", exercises, re.MULTILINE) != [str(number + 1) for number in range(EXERCISES)]:
+        problems.append(f"`## Exercises` has not {EXERCISES} headings `### 1. ...`, numbered from 1")
     if not section(lesson, CLOSING_HEADINGS[2])[0].strip():
         problems.append("`## Next` is empty")
     return problems
+
+
+def checked(cell: NotebookNode) -> str | None:
+    """Return the name of the check that `cell` ends on, of `check.NAME(...)` or of what it calls a verdict."""
+    calls = [node for node in ast.walk(parse(cell)) if isinstance(node, ast.Call)]
+    names = [call.func.attr for call in calls if ast.unparse(call.func).startswith("check.")]
+    return names[-1] if names else None
+
+
+def check_exercises(lesson: Lesson) -> list[str]:
+    """Each exercise is a cell to fill in, still open, and a folded solution, asserted to be right."""
+    _, code = section(lesson, CLOSING_HEADINGS[1])
+    answers = [cell for cell in code if checked(cell) and SOLUTION_TAG not in tags(cell)]
+    solutions = [cell for cell in code if SOLUTION_TAG in tags(cell)]
+    if len(answers) != EXERCISES or [checked(cell) for cell in answers] != [checked(cell) for cell in solutions]:
+        return [f"`## Exercises` has not {EXERCISES} cells that end on `check.NAME(...)`, each with its solution"]
+    problems = []
+    for answer, solution in zip(answers, solutions, strict=True):
+        name = checked(answer)
+        if not any("Open:" in text for text in texts(answer)):
+            problems.append(f"the cell to fill in for `{name}` does not say that it is open")
+        if not any("Right:" in text for text in texts(solution)):
+            problems.append(f"the solution of `{name}` does not say that it is right")
+        if ".right" not in solution.source or not has_test(parse(solution)):
+            problems.append(f"the solution of `{name}` does not assert that it is right")
+        if solution.metadata.get("jupyter") != SOLUTION_METADATA:
+            problems.append(f"the solution of `{name}` is not folded: its metadata lack jupyter: {SOLUTION_METADATA}")
+    return problems
+
+
+def check_installation(lesson: Lesson) -> list[str]:
+    """The first code cell installs the package where it is missing, the same in each lesson."""
+    return [] if lesson.code_cells[0].source == INSTALLATION else ["the first code cell is not INSTALLATION"]
 
 
 def check_parameters(lesson: Lesson) -> list[str]:
@@ -322,20 +365,27 @@ def check_proved(lesson: Lesson) -> list[str]:
     return problems
 
 
+def own_exercises(lesson: Lesson) -> set[str]:
+    """Return the modules that check the exercises of `lesson`."""
+    return {"exercises"} | {f"exercises.{name}" for name in modules_of(lesson.notebook)}
+
+
 def check_imports(lesson: Lesson) -> list[str]:
     """Nothing of this package is imported but what earlier lessons export."""
     problems = []
     for cell in lesson.code_cells:
-        later = imported_modules(parse(cell)) - lesson.earlier_modules - {"__version__"}
+        later = imported_modules(parse(cell)) - lesson.earlier_modules - {"__version__", *own_exercises(lesson)}
         problems += [f"`{PACKAGE}.{name}` is not a module of an earlier lesson" for name in sorted(later)]
     return problems
 
 
 def check_network(lesson: Lesson) -> list[str]:
-    """No cell of the lesson itself opens an address or installs something."""
+    """No cell of the lesson itself opens an address, or installs anything but the course."""
     problems = []
     for cell in lesson.code_cells:
-        if not is_exported(cell) and (names_used(parse(cell)) & NETWORK_CALLS or NETWORK_COMMAND.search(cell.source)):
+        if cell.source == INSTALLATION or is_exported(cell):
+            continue
+        if (names_used(parse(cell)) & NETWORK_CALLS or NETWORK_COMMAND.search(cell.source)):
             problems.append(f"cell {cell.execution_count} uses the network")
     return problems
 
@@ -343,6 +393,8 @@ def check_network(lesson: Lesson) -> list[str]:
 CHECKS: tuple[Check, ...] = (
     check_opening,
     check_closing,
+    check_exercises,
+    check_installation,
     check_parameters,
     check_lengths,
     check_execution_counts,

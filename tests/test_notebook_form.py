@@ -7,13 +7,18 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from notebook_form import (
     CHECKS,
+    INSTALLATION,
     MAX_FILE_BYTES,
+    SOLUTION_METADATA,
+    SOLUTION_TAG,
     TOP,
     Check,
     Lesson,
     check_closing,
     check_execution_counts,
+    check_exercises,
     check_imports,
+    check_installation,
     check_lengths,
     check_network,
     check_opening,
@@ -29,7 +34,8 @@ from notebook_form import (
 
 LESSONS = load_lessons(TOP / "nbs")
 OPENING = "# Title\n> Subtitle.\n\n**You will be able to** add.\n\n**You need** nothing.\n\n**Time** 1 minute."
-CLOSING = "## What you saw\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n## Exercises\n\n1. a\n2. b\n3. c\n\n## Next\n\nMore."
+SUMMARY = "## What you saw\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n## Exercises\n\nFill in."
+SOLUTION = "verdict = check.three(3)\nassert verdict.right\nverdict"
 ADD = '#| export\ndef add(a: int, b: int) -> int:\n    "Return the sum."\n    return a + b'
 
 
@@ -44,17 +50,34 @@ def test_there_are_lessons() -> None:
     assert LESSONS
 
 
+def make_exercise(number: int) -> list[NotebookNode]:
+    """Return the heading, the cell to fill in and the solution of one exercise."""
+    folded = {"tags": [SOLUTION_TAG], "jupyter": SOLUTION_METADATA}
+    return [
+        new_markdown_cell(f"### {number}. Three\n\nWhat is three?"),
+        new_code_cell("three = ...\ncheck.three(three)", outputs=[say("Open: there is no answer")]),
+        new_code_cell(SOLUTION, metadata=folded, outputs=[say("Right: it is")]),
+    ]
+
+
+def say(text: str) -> NotebookNode:
+    """Return an output that displays `text`."""
+    return new_output("display_data", data={"text/plain": text})
+
+
 def make_notebook() -> NotebookNode:
     """Return a small lesson in which nothing is wrong."""
     cells = [
         new_markdown_cell(OPENING),
-        new_code_cell("#| default_exp adding"),
+        new_code_cell(INSTALLATION),
         new_code_cell("COUNT = 3\nNAMES = ('a', 'b')", metadata={"tags": ["parameters"]}),
         new_markdown_cell("## Adding"),
-        new_code_cell("from imgclass_course.images import read_image"),
+        new_code_cell("#| default_exp adding\nfrom imgclass_course.images import read_image"),
         new_code_cell(ADD),
         new_code_cell("assert add(1, 2) == 3\nadd(1, 2)", outputs=[new_output("stream", name="stdout", text="3\n")]),
-        new_markdown_cell(CLOSING),
+        new_markdown_cell(SUMMARY),
+        *[cell for number in (1, 2, 3) for cell in make_exercise(number)],
+        new_markdown_cell("## Next\n\nMore."),
     ]
     for number, cell in enumerate([cell for cell in cells if cell.cell_type == "code"], start=1):
         cell.execution_count = number
@@ -85,17 +108,17 @@ def tag(cell: int, *names: str) -> Callable[[NotebookNode], None]:
     return change
 
 
-def show(kind: str, **content: object) -> Callable[[NotebookNode], None]:
-    """Return a change that gives the last code cell this one output."""
+def show(kind: str, cell: int = 6, **content: object) -> Callable[[NotebookNode], None]:
+    """Return a change that gives cell number `cell` this one output."""
 
     def change(notebook: NotebookNode) -> None:
-        notebook.cells[6].outputs = [new_output(kind, **content)]
+        notebook.cells[cell].outputs = [new_output(kind, **content)]
 
     return change
 
 
 def set_count(number: int | None) -> Callable[[NotebookNode], None]:
-    """Return a change that sets the execution count of the last code cell."""
+    """Return a change that sets the execution count of a code cell."""
 
     def change(notebook: NotebookNode) -> None:
         notebook.cells[6].execution_count = number
@@ -120,12 +143,20 @@ FAULTS = {
     "no subtitle": (check_opening, replace(0, "> Sub", "Sub")),
     "no time": (check_opening, replace(0, "**Time**", "Time")),
     "labels in another order": (check_opening, replace(0, "**You need**", "**Time**")),
-    "no section Next": (check_closing, replace(7, "## Next", "### Next")),
-    "a section after Next": (check_closing, replace(7, "More.", "More.\n\n## Notes")),
-    "nothing under Next": (check_closing, replace(7, "More.", "")),
+    "no section Next": (check_closing, replace(-1, "## Next", "### Next")),
+    "a section after Next": (check_closing, replace(-1, "More.", "More.\n\n## Notes")),
+    "nothing under Next": (check_closing, replace(-1, "More.", "")),
     "no table": (check_closing, replace(7, "|---|---|", "")),
-    "two exercises": (check_closing, replace(7, "3. c", "")),
-    "four exercises": (check_closing, replace(7, "3. c", "3. c\n4. d")),
+    "two exercises": (check_closing, replace(14, "### 3. ", "")),
+    "four exercises": (check_closing, replace(14, "is three?", "is three?\n\n### 4. Four")),
+    "nothing to fill in": (check_exercises, replace(9, "check.three", "print")),
+    "no solution": (check_exercises, tag(10)),
+    "the solution of another exercise": (check_exercises, replace(10, "check.three", "check.four")),
+    "a solution that is not asserted": (check_exercises, replace(10, "assert ", "")),
+    "a solution in full view": (check_exercises, lambda notebook: notebook.cells[10].metadata.pop("jupyter")),
+    "a solution that is wrong": (check_exercises, show("display_data", 10, data={"text/plain": "Not yet: four"})),
+    "an exercise that is solved": (check_exercises, show("display_data", 9, data={"text/plain": "Right: it is"})),
+    "no installation": (check_installation, replace(1, "%pip install", "print")),
     "no parameters": (check_parameters, tag(2)),
     "two parameter cells": (check_parameters, tag(4, "parameters")),
     "a parameter that is computed": (check_parameters, replace(2, "3", "len('abc')")),
@@ -150,6 +181,7 @@ FAULTS = {
     "a function that is not used": (check_proved, replace(6, "add(1, 2)", "sum([1, 2])")),
     "a function without an assertion": (check_proved, replace(6, "assert ", "")),
     "a module of a later lesson": (check_imports, replace(4, "images", "transfer")),
+    "the exercises of another lesson": (check_imports, replace(4, "imgclass_course", "imgclass_course.exercises.cnn")),
     "a later module as a name": (check_imports, replace(4, ".images import read_image", " import transfer")),
     "a download": (check_network, replace(6, "add(1, 2) ==", "urlopen('https://example.org') ==")),
     "an installation": (check_network, replace(4, "from", "!pip install something\nfrom")),
