@@ -101,7 +101,7 @@ check-wheel: $(STAMP)
 
 notebooks: $(STAMP)  ## Run every lesson again (or LESSONS="nbs/01_images.ipynb ..."), keep the outputs, normalise
 	@# nbval's kernels do not capture what C++ code prints; with this variable neither do these.
-	@PYTEST_CURRENT_TEST=1 $(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute --inplace $(LESSONS)
+	@PYTEST_CURRENT_TEST=1 TQDM_DISABLE=1 $(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute --inplace $(LESSONS)
 	@$(BIN)/python scripts/normalise_notebooks.py $(LESSONS)
 
 clean-notebooks: $(STAMP)  ## Normalise the notebooks without running them

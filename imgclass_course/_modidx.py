@@ -222,7 +222,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                       'imgclass_course/datasets.py'),
                                           'imgclass_course.datasets._list_files': ( 'datasets.html#_list_files',
                                                                                     'imgclass_course/datasets.py'),
-                                          'imgclass_course.datasets._shown': ('datasets.html#_shown', 'imgclass_course/datasets.py'),
                                           'imgclass_course.datasets._split_folders': ( 'datasets.html#_split_folders',
                                                                                        'imgclass_course/datasets.py'),
                                           'imgclass_course.datasets.assign_split': ( 'datasets.html#assign_split',

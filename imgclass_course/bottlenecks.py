@@ -7,7 +7,7 @@ __all__ = ['FORMAT', 'APPLICATION_ID', 'SCHEMA', 'MAX_DIM', 'WAIT_SECONDS', 'SET
            'Outcome', 'StoreError', 'BottleneckStore', 'StoreCheck', 'Augmentation', 'num_cores', 'map_in_threads',
            'picture_vector', 'Bottlenecks', 'extract']
 
-# %% ../nbs/06_bottlenecks.ipynb #d95391ae
+# %% ../nbs/06_bottlenecks.ipynb #e54ae1f9
 import hashlib
 import os
 import sqlite3
@@ -29,6 +29,7 @@ from fastcore.basics import patch
 from .backbones import Backbone
 from .datasets import FileFacts, FileState, printable
 from .images import CourseError, ImageError, load_image
+from .progress import progress_bar
 
 # %% ../nbs/06_bottlenecks.ipynb #804c4f5c
 FORMAT = 1  # raised when the tables change
@@ -399,7 +400,7 @@ def _attempt(function: Callable[[], np.ndarray]) -> np.ndarray | ImageError | OS
 def _describe(error: ImageError | OSError) -> str:
     return str(error) if isinstance(error, ImageError) else f"the file cannot be read ({error.strerror})"
 
-# %% ../nbs/06_bottlenecks.ipynb #d0b83917
+# %% ../nbs/06_bottlenecks.ipynb #674c1d2b
 Outcome = tuple[str, str, "np.ndarray | ImageError | OSError"]  # path, digest, vector or error
 
 
@@ -419,8 +420,7 @@ def _compute(
     augmentation: Augmentation | None,
     workers: int | None,
 ) -> Iterator[list[Outcome]]:
-    "Vectors of pictures, or errors, in batches of one transaction, with a progress bar on a terminal."
-    from tqdm import tqdm
+    "Vectors of pictures, or errors, in batches of one transaction, with a progress bar."
 
     def outcome(item: tuple[str, list[str]]) -> Outcome:
         digest, paths = item
@@ -431,7 +431,7 @@ def _compute(
         return path, digest, result
 
     outcomes = map_in_threads(outcome, unknown.items(), workers)
-    with tqdm(outcomes, "Bottlenecks", len(unknown), unit=" pictures", disable=None if len(unknown) else True) as shown:
+    with progress_bar(outcomes, "Bottlenecks", "pictures", len(unknown)) as shown:
         remaining = iter(shown)
         while batch := list(islice(remaining, BATCH_SIZE)):
             yield batch

@@ -311,20 +311,11 @@ def _callbacks(classifier: "ImageClassifier", flags: dict) -> list["keras.callba
 
 
 def _training_bar(flags: dict) -> "keras.callbacks.Callback":
-    "A progress bar on a terminal, with the latest accuracy."
-    import keras
-    from tqdm import tqdm
+    from imgclass_course.progress import training_bar
 
     steps = flags["how_many_training_steps"]
     interval = min(flags["eval_step_interval"], steps)
-    bar = tqdm(total=steps, desc="Training", unit=" steps", leave=False, disable=None)
-
-    def move(epoch: int, logs: dict | None = None) -> None:
-        measured = {name: f"{value:.3f}" for name, value in (logs or {}).items() if "accuracy" in name}
-        bar.set_postfix(measured, refresh=False)
-        bar.update(steps % interval + (epoch + 1) * interval - bar.n)
-
-    return keras.callbacks.LambdaCallback(on_epoch_end=move, on_train_end=lambda logs: bar.close())
+    return training_bar(steps, "steps", lambda epoch: steps % interval + (epoch + 1) * interval)
 
 
 def _write_outputs(result: "Retraining", flags: dict) -> None:

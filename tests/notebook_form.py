@@ -31,6 +31,9 @@ SOLUTION_TAG = "hide-cell"  # the site folds such a cell
 SOLUTION_METADATA = {"outputs_hidden": True, "source_hidden": True}  # and JupyterLab with these
 KNOWN_TAGS = IGNORE_TAGS | ERROR_TAGS | {"parameters", "nbval-check-output", "skip-execution", SOLUTION_TAG}
 
+# Written by hand, no lesson's subject, and used by lessons.
+PLAIN_MODULES = {"__version__", "progress"}
+
 # Hosted notebooks start without the package. A wheel that was uploaded beside the lesson is found too.
 INSTALLATION = """\
 # On Colab: installs the course where it is missing. Elsewhere this cell does nothing.
@@ -352,7 +355,7 @@ def reached(trees: list[ast.Module], definitions: list[Definition]) -> set[str]:
 def check_proved(lesson: Lesson) -> list[str]:
     """Each public function and class is used, beside an assertion, soon after its definition."""
     problems = []
-    cells = lesson.code_cells
+    cells = [cell for cell in lesson.code_cells if SOLUTION_TAG not in tags(cell)]
     where = f"in the {CELLS_UNTIL_PROVED} code cells after it"
     for place, cell in enumerate(cells):
         trees = [parse(later) for later in cells[place + 1 : place + 1 + CELLS_UNTIL_PROVED]]
@@ -374,7 +377,7 @@ def check_imports(lesson: Lesson) -> list[str]:
     """Nothing of this package is imported but what earlier lessons export."""
     problems = []
     for cell in lesson.code_cells:
-        later = imported_modules(parse(cell)) - lesson.earlier_modules - {"__version__", *own_exercises(lesson)}
+        later = imported_modules(parse(cell)) - lesson.earlier_modules - PLAIN_MODULES - own_exercises(lesson)
         problems += [f"`{PACKAGE}.{name}` is not a module of an earlier lesson" for name in sorted(later)]
     return problems
 
