@@ -52,7 +52,7 @@ def progress_bar(items: Iterable | None, what: str, unit: str, total: int | None
         return tqdm(items, total=total, disable=True)
     options = {"desc": what, "unit": f" {unit}", "total": total, "leave": False, "delay": DELAY}
     if in_notebook():
-        return NotebookBar(items, **options | {"unit": unit})
+        return NotebookBar(items, disable=False, **options | {"unit": unit})
     return tqdm(items, disable=None, **options)
 
 
