@@ -23,7 +23,7 @@ PICTURES = $(foreach class,birds fruit vehicles,$(firstword $(sort $(wildcard da
 # The checks run one after the other, in the order in which they are written.
 .NOTPARALLEL:
 
-.PHONY: help venv run lab test check notebooks clean-notebooks export readme lint bench constraints clean
+.PHONY: help venv run lab test check notebooks clean-notebooks export readme badges lint site bench constraints clean
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -71,8 +71,9 @@ check-export: $(STAMP)
 	@$(BIN)/python scripts/check_export.py
 
 check-readme: $(STAMP)
-	@echo "== README.md is what nbs/index.ipynb says"
+	@echo "== README.md is what nbs/index.ipynb says, and badges lead to the repository"
 	@$(BIN)/python scripts/build_readme.py --check
+	@$(BIN)/python scripts/build_badges.py --check
 
 lint: $(STAMP)  ## Check the style of all code with ruff
 	@echo "== Lint"
@@ -112,6 +113,12 @@ export: $(STAMP)  ## Write the library from the notebooks
 
 readme: $(STAMP)  ## Write README.md from nbs/index.ipynb
 	@$(BIN)/python scripts/build_readme.py
+
+badges: $(STAMP)  ## Set the badges for Colab and Binder from `repository` in settings.ini
+	@$(BIN)/python scripts/build_badges.py
+
+site: $(STAMP)  ## Build the lessons as a web site in build/site, without the network
+	@$(BIN)/python scripts/build_site.py
 
 bench: $(STAMP)  ## Measure against other tools (CLOTHING=folder of the clothing photos)
 	@test -d "$(CLOTHING)/train" || { \

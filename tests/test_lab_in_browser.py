@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from browser import free_port, keep_screenshot, open_browser, require_browser, server, wait_for
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from support import TOP, child_environment
@@ -35,6 +36,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     environment = child_environment(JUPYTER_CONFIG_DIR=str(top / "config"), **folders)
     # The browser and the server talk on this machine: no proxy is between them.
     environment = {name: value for name, value in environment.items() if not name.lower().endswith("_proxy")}
+    del environment["TQDM_DISABLE"]  # here somebody watches
     with server([*command, "--port", str(free_port())], ADDRESS, top / "log.txt", environment, STOP) as address:
         yield address, top / "lessons"
 
@@ -56,8 +58,8 @@ def choose(browser: webdriver.Chrome, menu: str, entry: str) -> None:
     browser.find_element(By.XPATH, ENTRY.format(entry)).click()
 
 
-def run_all(browser: webdriver.Chrome, path: Path, seconds: float) -> nbformat.NotebookNode:
-    """Run all cells, wait for the end, save, and return the notebook as it is on the disk then."""
+def run_all(browser: webdriver.Chrome, path: Path, seconds: float) -> tuple[nbformat.NotebookNode, str | None]:
+    """Run all cells, wait for the end, save; return the notebook as it is on the disk then, and what a bar said."""
     busy = ".jp-Notebook-ExecutionIndicator[data-status='busy']"
 
     def start() -> None:
@@ -69,15 +71,30 @@ def run_all(browser: webdriver.Chrome, path: Path, seconds: float) -> nbformat.N
         start()
     except AssertionError:  # a page that is still being set up takes no orders
         start()
-    deadline, quiet = time.monotonic() + seconds, 0
+    deadline, quiet, bar = time.monotonic() + seconds, 0, None
     while quiet < 5:  # between two cells it may look idle for a moment
+        bar = bar or show_bar(browser, path.stem)
         quiet = 0 if browser.find_elements(By.CSS_SELECTOR, busy) else quiet + 1
         assert time.monotonic() < deadline, f"not done within {seconds} seconds"
         time.sleep(0.3)
     before = path.stat().st_mtime_ns
     browser.find_element(By.TAG_NAME, "body").send_keys(Keys.CONTROL, "s")
     wait_for(lambda: path.stat().st_mtime_ns > before, "saved notebook")
-    return nbformat.read(path, as_version=4)
+    return nbformat.read(path, as_version=4), bar
+
+
+def show_bar(browser: webdriver.Chrome, name: str) -> str | None:
+    """Return what a progress bar says, if one is shown, and keep a screenshot of it."""
+    try:
+        found = browser.find_elements(By.CSS_SELECTOR, ".jp-OutputArea-output progress")
+        if not found:
+            return None
+        text = found[0].find_element(By.XPATH, "..").text
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", found[0])
+    except WebDriverException:  # it moved on
+        return None
+    keep_screenshot(browser, f"lab_{name}_progress")
+    return text
 
 
 def errors(notebook: nbformat.NotebookNode) -> list[str]:
@@ -102,7 +119,7 @@ def test_lesson_runs_in_jupyterlab(lab: tuple[str, Path], lesson: str) -> None:
     with open_browser() as browser:
         open_lesson(browser, address, f"{lesson}.ipynb")
         keep_screenshot(browser, f"lab_{lesson}_opened")
-        notebook = run_all(browser, folder / f"{lesson}.ipynb", 240)
+        notebook, bar = run_all(browser, folder / f"{lesson}.ipynb", 240)
         keep_screenshot(browser, f"lab_{lesson}_done")
         shown = browser.find_elements(By.CSS_SELECTOR, ".jp-RenderedImage img")
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -110,13 +127,17 @@ def test_lesson_runs_in_jupyterlab(lab: tuple[str, Path], lesson: str) -> None:
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     stored = nbformat.read(TOP / "nbs" / f"{lesson}.ipynb", as_version=4)
     assert count_plots(notebook) == count_plots(stored) > 0 and shown
+    if lesson == "12_your_own_pictures":  # which takes its time
+        assert bar and " left" in bar, "no progress bar was seen"
+    outputs = [output for cell in code for output in cell.outputs]
+    assert not any("<progress" in output.get("data", {}).get("text/html", "") for output in outputs)
 
 
 def test_tensorboard_opens_in_its_lesson(lab: tuple[str, Path]) -> None:
     address, folder = lab
     with open_browser((1400, 1400)) as browser:
         open_lesson(browser, address, "08_training_runs.ipynb")
-        notebook = run_all(browser, folder / "08_training_runs.ipynb", 300)
+        notebook, _ = run_all(browser, folder / "08_training_runs.ipynb", 300)
         assert errors(notebook) == []
         frame = wait_for(lambda: browser.find_element(By.CSS_SELECTOR, "iframe[id^=tensorboard]"), "TensorBoard")
         browser.execute_script("arguments[0].scrollIntoView({block: 'start'})", frame)
