@@ -28,7 +28,7 @@ CELLS_UNTIL_PROVED = 3
 IGNORE_TAGS = {"nbval-ignore-output", "nbval-skip"}
 ERROR_TAGS = {"raises-exception", "nbval-raises-exception"}
 SOLUTION_TAG = "hide-cell"  # the site folds such a cell
-SOLUTION_METADATA = {"outputs_hidden": True, "source_hidden": True}  # and JupyterLab with these
+SOLUTION_METADATA = {"source_hidden": True}  # and JupyterLab one with this
 KNOWN_TAGS = IGNORE_TAGS | ERROR_TAGS | {"parameters", "nbval-check-output", "skip-execution", SOLUTION_TAG}
 
 # Written by hand, no lesson's subject, and used by lessons.
@@ -229,8 +229,10 @@ def check_exercises(lesson: Lesson) -> list[str]:
         name = checked(answer)
         if not any("Open:" in text for text in texts(answer)):
             problems.append(f"the cell to fill in for `{name}` does not say that it is open")
-        if not any("Right:" in text for text in texts(solution)):
-            problems.append(f"the solution of `{name}` does not say that it is right")
+        if not solution.source.startswith("# Solution\n"):  # JupyterLab shows the first line of what it folds
+            problems.append(f"the solution of `{name}` does not begin with the line `# Solution`")
+        if solution.outputs:  # JupyterLab unfolds outputs when all cells are run
+            problems.append(f"the solution of `{name}` shows something: that gives the answer away")
         if ".right" not in solution.source or not has_test(parse(solution)):
             problems.append(f"the solution of `{name}` does not assert that it is right")
         if solution.metadata.get("jupyter") != SOLUTION_METADATA:
@@ -388,7 +390,7 @@ def check_network(lesson: Lesson) -> list[str]:
     for cell in lesson.code_cells:
         if cell.source == INSTALLATION or is_exported(cell):
             continue
-        if (names_used(parse(cell)) & NETWORK_CALLS or NETWORK_COMMAND.search(cell.source)):
+        if names_used(parse(cell)) & NETWORK_CALLS or NETWORK_COMMAND.search(cell.source):
             problems.append(f"cell {cell.execution_count} uses the network")
     return problems
 

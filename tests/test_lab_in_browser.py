@@ -12,8 +12,10 @@ import pytest
 from browser import free_port, keep_screenshot, open_browser, require_browser, server, wait_for
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
 from support import TOP, child_environment
 
 ADDRESS = r"http://127\.0\.0\.1:\d+/lab\?token=\w+"
@@ -131,6 +133,45 @@ def test_lesson_runs_in_jupyterlab(lab: tuple[str, Path], lesson: str) -> None:
         assert bar and " left" in bar, "no progress bar was seen"
     outputs = [output for cell in code for output in cell.outputs]
     assert not any("<progress" in output.get("data", {}).get("text/html", "") for output in outputs)
+
+
+def cell_with(browser: webdriver.Chrome, text: str) -> WebElement:
+    """Return the code cell that holds `text`, in view."""
+    # Cells far away are not on the page: going down brings them.
+    panel = browser.find_element(By.CSS_SELECTOR, ".jp-WindowedPanel-outer")
+
+    def find() -> WebElement | None:
+        browser.execute_script("arguments[0].scrollTop += 300", panel)
+        found = [one for one in browser.find_elements(By.CSS_SELECTOR, ".jp-CodeCell") if text in one.text]
+        return found[0] if found else None
+
+    browser.execute_script("arguments[0].scrollTop = 0", panel)
+    cell = wait_for(find, f"cell with {text!r}")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", cell)
+    return cell
+
+
+def write_and_run(browser: webdriver.Chrome, cell: WebElement, code: str) -> None:
+    """Write `code` in place of what stands in a cell, and run the cell."""
+    keys = ActionChains(browser).click(cell.find_element(By.CSS_SELECTOR, ".cm-content"))
+    keys.key_down(Keys.CONTROL).send_keys("a").key_up(Keys.CONTROL).send_keys(code)
+    keys.key_down(Keys.CONTROL).send_keys(Keys.ENTER).key_up(Keys.CONTROL).perform()
+
+
+def test_exercise_answers_back(lab: tuple[str, Path]) -> None:
+    address, folder = lab
+    with open_browser() as browser:
+        open_lesson(browser, address, "01_images.ipynb")
+        run_all(browser, folder / "01_images.ipynb", 120)
+        cell = cell_with(browser, "mean_of_nearest = ...")
+        assert "Open:" in cell.text and "Hint:" in cell.text
+        for answer, words in (("127.5", "Not yet:"), ("'black'", "has to be one number"), ("0", "Right:")):
+            write_and_run(browser, cell, f"check.nearest_mean({answer})")
+            wait_for(lambda words=words: words in cell.text, f"{words!r} in the answer to {answer}", 20)
+        keep_screenshot(browser, "lab_exercise")
+        # The solution after it is folded: its first line and three dots.
+        shown = browser.find_element(By.CSS_SELECTOR, ".jp-Notebook").text
+        assert "# Solution" in shown and "verdict = check.nearest_mean" not in shown
 
 
 def test_tensorboard_opens_in_its_lesson(lab: tuple[str, Path]) -> None:

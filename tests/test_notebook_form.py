@@ -35,7 +35,7 @@ from notebook_form import (
 LESSONS = load_lessons(TOP / "nbs")
 OPENING = "# Title\n> Subtitle.\n\n**You will be able to** add.\n\n**You need** nothing.\n\n**Time** 1 minute."
 SUMMARY = "## What you saw\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n## Exercises\n\nFill in."
-SOLUTION = "verdict = check.three(3)\nassert verdict.right\nverdict"
+SOLUTION = "# Solution\nverdict = check.three(3)\nassert verdict.right, verdict"
 ADD = '#| export\ndef add(a: int, b: int) -> int:\n    "Return the sum."\n    return a + b'
 
 
@@ -56,7 +56,7 @@ def make_exercise(number: int) -> list[NotebookNode]:
     return [
         new_markdown_cell(f"### {number}. Three\n\nWhat is three?"),
         new_code_cell("three = ...\ncheck.three(three)", outputs=[say("Open: there is no answer")]),
-        new_code_cell(SOLUTION, metadata=folded, outputs=[say("Right: it is")]),
+        new_code_cell(SOLUTION, metadata=folded),
     ]
 
 
@@ -154,7 +154,8 @@ FAULTS = {
     "the solution of another exercise": (check_exercises, replace(10, "check.three", "check.four")),
     "a solution that is not asserted": (check_exercises, replace(10, "assert ", "")),
     "a solution in full view": (check_exercises, lambda notebook: notebook.cells[10].metadata.pop("jupyter")),
-    "a solution that is wrong": (check_exercises, show("display_data", 10, data={"text/plain": "Not yet: four"})),
+    "a solution that gives the answer away": (check_exercises, show("display_data", 10, data={"text/plain": "3"})),
+    "a solution's first line in view": (check_exercises, replace(10, "# Solution\n", "")),
     "an exercise that is solved": (check_exercises, show("display_data", 9, data={"text/plain": "Right: it is"})),
     "no installation": (check_installation, replace(1, "%pip install", "print")),
     "no parameters": (check_parameters, tag(2)),
