@@ -46,7 +46,7 @@ run: $(STAMP)  ## Train a classifier on data/clipart, then name three pictures w
 	@$(BIN)/imgclass label --graph $(CLASSIFIER) --top 2 $(PICTURES)
 
 lab: $(STAMP)  ## Open the lessons in JupyterLab
-	@cd nbs && ../$(BIN)/jupyter lab
+	@cd nbs && JUPYTER_CONFIG_PATH=$(CURDIR)/imgclass_course/assets ../$(BIN)/jupyter lab
 
 test: $(STAMP)  ## Run the tests, then every lesson, and compare its outputs with the stored ones
 	@$(PYTEST) tests

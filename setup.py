@@ -62,7 +62,7 @@ setup(
     packages=[name, f"{name}.exercises", f"{name}.notebooks", f"{name}.data"],
     package_dir={name: name, f"{name}.notebooks": "nbs", f"{name}.data": "data"},
     package_data={
-        name: ["assets/*"],
+        name: ["assets/*", "assets/labconfig/*"],
         f"{name}.exercises": ["*.json"],
         f"{name}.notebooks": ["*.ipynb", "images/*"],
         f"{name}.data": ["**/*"],

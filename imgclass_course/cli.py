@@ -601,6 +601,9 @@ def lab(folder: Path, port: int, no_browser: bool, copy_only: bool) -> None:
         f"--ServerApp.port={port}",
     ]
     arguments += ["--ServerApp.open_browser=False"] if no_browser else []
+    # Our settings for JupyterLab: without them it asks other hosts for news and newer versions.
+    paths = [str(resources.files("imgclass_course") / "assets"), os.environ.get("JUPYTER_CONFIG_PATH")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     os.execv(sys.executable, arguments)  # takes this process's place: nothing is left behind when it stops
 
 
