@@ -23,7 +23,7 @@ from PIL import Image, ImageOps
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# %% ../nbs/01_images.ipynb #3d097a6b
+# %% ../nbs/01_images.ipynb #715f136c
 def show_images(
     images: Sequence[np.ndarray],  # each [height, width, 3] or [height, width], uint8
     titles: Sequence[str] | None = None,  # one per picture
@@ -38,12 +38,12 @@ def show_images(
     columns = min(columns, len(images))
     rows = math.ceil(len(images) / columns)
     figsize = (size * columns, (size + 0.25) * rows)
-    figure, axes = plt.subplots(rows, columns, figsize=figsize, dpi=72, squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=figsize, dpi=84, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
     for position, (axis, image) in enumerate(zip(axes.flat, images, strict=False)):
         axis.imshow(image, cmap="gray", vmin=0, vmax=255)
-        axis.set_title(titles[position] if titles else "", fontsize=8)
+        axis.set_title(titles[position] if titles else "", fontsize=9)
     figure.tight_layout()
     return figure
 
