@@ -48,7 +48,18 @@ run: $(STAMP)  ## Train a classifier on data/clipart, then name three pictures w
 lab: $(STAMP)  ## Open the lessons in JupyterLab
 	@cd nbs && JUPYTER_CONFIG_PATH=$(CURDIR)/imgclass_course/assets ../$(BIN)/jupyter lab
 
-test: $(STAMP)  ## Run the tests, then every lesson, and compare its outputs with the stored ones
+# Some tests drive Chromium. Where it is missing and this user may install it, it is; elsewhere these tests are skipped.
+.PHONY: browser
+browser:
+	@{ command -v chromium && command -v chromedriver; } > /dev/null || \
+	if [ "$$(id -u)" -eq 0 ] && command -v apt-get > /dev/null; then \
+	  echo "Installing Chromium for the tests that drive a browser"; \
+	  apt-get update -qq && apt-get install -y -qq chromium chromium-driver > /dev/null; \
+	else \
+	  echo "Tests that drive a browser are skipped. On Debian: sudo apt-get install chromium chromium-driver"; \
+	fi
+
+test: $(STAMP) browser  ## Run the tests, then every lesson, and compare its outputs with the stored ones
 	@$(PYTEST) tests
 	@$(PYTEST) --nbval nbs
 
@@ -79,7 +90,7 @@ lint: $(STAMP)  ## Check the style of all code with ruff
 	@echo "== Lint"
 	@$(BIN)/ruff check
 
-check-tests: $(STAMP)
+check-tests: $(STAMP) browser
 	@echo "== Tests"
 	@rm -f .coverage
 	@$(PYTEST) $(COVERAGE) tests
