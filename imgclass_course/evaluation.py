@@ -6,7 +6,7 @@
 __all__ = ['THUMBNAIL_SIZE', 'Accuracy', 'PairedComparison', 'compare_paired', 'Evaluation', 'plot_confusion', 'most_confused',
            'worst_mistakes', 'Overfitting', 'plot_curves', 'thumbnail', 'Advice', 'write_report']
 
-# %% ../nbs/04_measuring.ipynb #23a4dd4d
+# %% ../nbs/04_measuring.ipynb #6467134f
 import base64
 import io
 import math
@@ -24,6 +24,7 @@ from PIL import Image
 
 from .datasets import printable
 from .images import ImageError, read_image
+from .progress import progress_bar
 
 if TYPE_CHECKING:
     import jinja2
@@ -167,7 +168,7 @@ def scores(self: Evaluation) -> pd.DataFrame:
     names = ["precision", "recall", "F1", "pictures"]
     return pd.DataFrame(dict(zip(names, columns, strict=True)), index=list(self.classes))
 
-# %% ../nbs/04_measuring.ipynb #c8b52c13
+# %% ../nbs/04_measuring.ipynb #5effc620
 def plot_confusion(confusion: pd.DataFrame) -> "Figure":
     "Draw a confusion matrix: the share of each true class that went to each class, the counts written in."
     import matplotlib.pyplot as plt
@@ -180,7 +181,7 @@ def plot_confusion(confusion: pd.DataFrame) -> "Figure":
     axis.set_yticks(range(len(confusion)), confusion.index)
     axis.set(xlabel="taken for", ylabel="is")
     for row, column in np.argwhere(confusion.to_numpy()):
-        color = "white" if shares.iat[row, column] > 0.5 else "black"
+        color = "white" if shares.iat[row, column] > 0.7 else "black"
         axis.text(column, row, confusion.iat[row, column], ha="center", va="center", color=color, fontsize=8)
     figure.tight_layout()
     return figure
@@ -303,7 +304,7 @@ class Advice:
     sentences: Sequence[str] = ()
     pictures: Sequence[tuple[Path, str]] = ()
 
-# %% ../nbs/04_measuring.ipynb #953b3ecb
+# %% ../nbs/04_measuring.ipynb #4fa90145
 def write_report(
     path: str | os.PathLike,  # of the HTML file to write
     evaluation: Evaluation,
@@ -317,6 +318,7 @@ def write_report(
 ) -> None:
     "Write a page on a classifier, complete in one file."
     confusion, advice = evaluation.confusion(), advice or Advice()
+    shown = progress_bar(worst_mistakes(evaluation, top), "Report", "pictures")
     page = _template().render(
         title=title,
         accuracy=str(evaluation.accuracy),
@@ -328,7 +330,7 @@ def write_report(
         confused=most_confused(confusion).to_dict("records"),
         scores=evaluation.scores(),
         curves=_curves_url(history),
-        mistakes=[_mistake(evaluation, row, pictures[row]) for row in worst_mistakes(evaluation, top)],
+        mistakes=[_mistake(evaluation, row, pictures[row]) for row in shown],
         problems=[] if problems is None else [(printable(name), why) for name, why in problems.itertuples(index=False)],
     )
     Path(path).write_text(page, encoding="utf-8", errors="backslashreplace")
