@@ -6,7 +6,7 @@
 __all__ = ['Source', 'CLASSIFIER_FORMAT', 'MakeCallbacks', 'build_head', 'train_head', 'ImageClassifier', 'ClassifierError',
            'Retraining', 'retrain']
 
-# %% ../nbs/07_transfer_learning.ipynb #5f5fb401
+# %% ../nbs/07_transfer_learning.ipynb #07652cae
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -27,6 +27,7 @@ from .engines import hide_native_logs
 from .evaluation import Advice, Evaluation, write_report
 from .images import CourseError, load_image
 from .mobilenet import EMBEDDED
+from .progress import progress_bar
 
 if TYPE_CHECKING:
     import keras
@@ -107,14 +108,15 @@ class ImageClassifier:
 
         return softmax(np.asarray(self.head(vectors), np.float64), axis=1)
 
-# %% ../nbs/07_transfer_learning.ipynb #e64fd118
+# %% ../nbs/07_transfer_learning.ipynb #d9da8e18
 @patch
 def predict_probabilities(self: ImageClassifier, sources: Sequence[Source]) -> np.ndarray:  # [n, k] float
     "Probability of each class for each picture. Raises `ImageError` or `OSError` for what cannot be read."
     if len(sources) == 0:
         return np.zeros((0, len(self.classes)))
     engine, size = self.backbone.engine, self.backbone.image_size
-    return self.probabilities_of(np.stack([engine(load_image(source, size)) for source in sources]))
+    shown = progress_bar(sources, "Naming", "pictures")
+    return self.probabilities_of(np.stack([engine(load_image(source, size)) for source in shown]))
 
 
 @patch

@@ -16,6 +16,7 @@ from imgclass_course import transfer
 from imgclass_course.backbones import Backbone
 from imgclass_course.bottlenecks import BottleneckStore
 from imgclass_course.datasets import DatasetError
+from imgclass_course.exercises import bands
 from imgclass_course.images import ImageError, read_image
 from imgclass_course.transfer import ClassifierError, ImageClassifier, Retraining, build_head, retrain, train_head
 
@@ -369,3 +370,24 @@ def test_picture_of_a_file_is_predicted_as_its_bytes(trained: Retraining, tmp_pa
     path.write_bytes(encode(gradient(900, 700), "JPEG"))
     rows = trained.classifier.predict_probabilities([path, path.read_bytes()])
     np.testing.assert_array_equal(rows[0], rows[1])
+
+
+# The exercises
+
+
+RIGHT_AND_WRONG = [
+    ("few", "few_on_training"),
+    ("few", "few_in_all"),
+    ("few", "all_training"),
+    ("cloth_exchanged", "cloth_taken_away"),
+    ("cloth_exchanged", "cloth_everywhere"),
+    ("cloth_exchanged", "cloth_as_trained"),
+    ("cloth_as_trained", "cloth_taken_away"),
+    ("cloth_as_trained", "cloth_everywhere"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong"), RIGHT_AND_WRONG)
+def test_band_of_a_mistake_does_not_overlap(right: str, wrong: str) -> None:
+    one, other = bands("transfer")[right], bands("transfer")[wrong]
+    assert one.high < other.low or other.high < one.low
