@@ -7,7 +7,7 @@ __all__ = ['STEPS_PER_CALL', 'SMOOTHING', 'EXPLODED', 'Rate', 'restart', 'sweep_
            'range_test', 'suggest_learning_rate', 'triangular_rate', 'cosine_restarts_rate', 'rate_callback',
            'train_in_stages']
 
-# %% ../nbs/09_learning_rate.ipynb #161a2ec7
+# %% ../nbs/09_learning_rate.ipynb #7fcaccaf
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from .datasets import random_batches
+from .progress import progress_bar
 from .transfer import _batch_dataset, build_head
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def restart(model: "keras.Model", weights: list[np.ndarray], learning_rate: floa
         variable.assign(np.zeros(variable.shape))
     model.optimizer.learning_rate = learning_rate
 
-# %% ../nbs/09_learning_rate.ipynb #c601f9f9
+# %% ../nbs/09_learning_rate.ipynb #f1fd231f
 STEPS_PER_CALL = 20  # of training that TensorFlow does between two looks of Python
 
 
@@ -68,7 +69,7 @@ def sweep_learning_rates(
     head = build_head(vectors.shape[1], num_classes)
     _compile(head, keras.optimizers.Adam(), min(STEPS_PER_CALL, steps))
     rows = []
-    for seed in seeds:
+    for seed in progress_bar(seeds, "Sweep", "seeds"):
         start = build_head(vectors.shape[1], num_classes, seed).get_weights()
         batches = _batch_dataset(vectors, labels, random_batches(len(vectors), batch_size, steps, seed))
         for rate in rates:
@@ -122,7 +123,7 @@ def _copy_for_test(model: "keras.Model") -> "keras.Model":
     copy.compile(type(model.optimizer).from_config(settings), model.loss)
     return copy
 
-# %% ../nbs/09_learning_rate.ipynb #4ed7adea
+# %% ../nbs/09_learning_rate.ipynb #22b6d917
 SMOOTHING = 5  # steps: centre of mass of the moving average
 EXPLODED = 4.0  # times the lowest loss: nothing more to learn from higher rates
 
@@ -139,10 +140,11 @@ def range_test(
 ) -> pd.DataFrame:  # index: learning_rate; columns: loss of its batch, smoothed
     "Raise the rate step by step on a copy of the model (the LR range test of Smith 2015, arXiv:1506.01186)."
     rates = np.geomspace(low, high, steps)
+    batches = random_batches(len(inputs), batch_size, steps, seed)
     losses = []
     with _same_random_numbers():
         copy = _copy_for_test(model)
-        for rate, rows in zip(rates, random_batches(len(inputs), batch_size, steps, seed), strict=True):
+        for rate, rows in zip(progress_bar(rates, "Range test", "steps"), batches, strict=True):
             copy.optimizer.learning_rate = float(rate)
             copy.reset_metrics()
             losses.append(float(copy.train_on_batch(inputs[rows], targets[rows])))

@@ -1,10 +1,13 @@
 import math
 import random
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from imgclass_course.exercises import bands
+from imgclass_course.exercises.learning_rate import OTHER_LOSSES, RATES
 from imgclass_course.learning_rate import (
     SMOOTHING,
     cosine_restarts_rate,
@@ -160,3 +163,10 @@ def test_stages_use_their_optimizers_in_order_and_the_batches_go_on() -> None:
         for rows in chosen:
             by_hand.train_on_batch(VECTORS[rows], LABELS[rows])
     assert head.get_weights()[0] == pytest.approx(by_hand.get_weights()[0], abs=1e-5)
+
+
+@pytest.mark.parametrize(("one", "other"), combinations(["sgd", *OTHER_LOSSES], 2))
+def test_bands_of_an_exercise_tell_right_from_mistaken(one: str, other: str) -> None:
+    known = bands("learning_rate")
+    pairs = [(known[f"{one} {rate:g}"], known[f"{other} {rate:g}"]) for rate in RATES]
+    assert any(first.high < second.low or second.high < first.low for first, second in pairs)
