@@ -74,7 +74,8 @@ def similarity(answer: Callable[[np.ndarray, np.ndarray], float], minds_most: st
             right, "" if right else f"Cat and cat {name}: {found:.3f}? {_judge_cosine(found, features[[0, row]], pair)}"
         )
     expect(
-        minds_most in names, f"The function is right. Now name what the network minds most: one of {', '.join(names)}."
+        isinstance(minds_most, str) and minds_most in names,
+        f"The function is right. Now name what the network minds most: one of {', '.join(names)}.",
     )
     least = min(truth, key=truth.get)
     expect(
@@ -108,7 +109,10 @@ def _by_cosine(vectors: np.ndarray) -> np.ndarray:
 
 def _as_rows(result: Any, count: int) -> set[int]:  # noqa: ANN401 - whatever the attendee returns
     """Return the row numbers in `result`. Raises `Off` where it holds something else."""
-    rows = np.asarray(result)
+    try:
+        rows = np.asarray(result)
+    except ValueError:  # rows of several lengths
+        rows = np.empty((1, 1), dtype=object)
     expect(rows.dtype != bool, "That is a yes or no for each picture. `np.flatnonzero` gives the numbers of the yeses.")
     expect(rows.size > 0, "You found none at all. Did each picture find itself as its nearest?")
     whole = rows.ndim == 1 and np.issubdtype(rows.dtype, np.integer)
@@ -158,10 +162,10 @@ def _best(budget: float) -> tuple[float, int]:
 
 def _as_member(result: Any) -> tuple[float, int]:  # noqa: ANN401 - whatever the attendee returns
     """Return width and side as plain numbers. Raises `Off` where they are not of the family."""
-    is_pair = isinstance(result, Sequence | np.ndarray) and not isinstance(result, str) and len(result) == 2
-    expect(is_pair, f"Return two numbers, width and side. This is {describe(result)}.")
+    has_parts = isinstance(result, tuple | list) or getattr(result, "ndim", 0) == 1
+    expect(has_parts and len(result) == 2, f"Return two numbers, width and side. This is {describe(result)}.")
     answered(*result)
-    width, side = number(result[0], "The width"), number(result[1], "The side")
+    width, side = (number(part, f"The {name}") for part, name in zip(result, ("width", "side"), strict=True))
     expect(side not in TOP1 or width not in TOP1[1.0], "First the width, then the side.")
     expect(width in TOP1 and side in TOP1[1.0], f"Width {width:g} and side {side:g}: the table has no such network.")
     return width, int(side)
