@@ -1,10 +1,13 @@
 """The head with inner layers, dropout and weight decay: what is built, that it trains, is saved and is reproducible."""
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from imgclass_course.exercises import bands
+from imgclass_course.exercises.regularization import HEADS, OTHER_MEASUREMENTS
 from imgclass_course.regularization import RegularizationError, build_regularized_head
 from imgclass_course.transfer import build_head, train_head
 
@@ -82,3 +85,11 @@ def test_training_is_reproducible_and_the_head_can_be_saved(tmp_path: Path) -> N
 def test_what_cannot_be_built_is_refused(options: dict[str, object], fix: str) -> None:
     with pytest.raises(RegularizationError, match=fix):
         build_regularized_head(8, 3, **options)
+
+
+@pytest.mark.parametrize(("one", "other"), combinations(["training", *OTHER_MEASUREMENTS], 2))
+def test_bands_of_an_exercise_tell_right_from_mistaken(one: str, other: str) -> None:
+    known = bands("regularization")
+    names = [f"{head}, {what}" for head in HEADS for what in ("accuracy", "loss")]
+    pairs = [(known[f"{one}, {name}"], known[f"{other}, {name}"]) for name in names]
+    assert any(first.high < second.low or second.high < first.low for first, second in pairs)
