@@ -2,12 +2,14 @@
 
 import importlib
 import json
+import math
 import pkgutil
 import re
 from pathlib import Path
 from types import ModuleType
 
 import nbformat
+import numpy as np
 import pytest
 from exercise_answers import Answers
 from notebook_form import EXERCISES, TOP, modules_of
@@ -72,6 +74,22 @@ def test_no_answer_is_open(lesson: str, name: str) -> None:
     for nothing in (None, ...):
         verdict = getattr(checks, name)(*[nothing] * count)
         assert verdict.state == "Open" and verdict.hint
+
+
+NONSENSE = [object(), "x", b"", -1, math.nan, 1e300, [], {}, {"a": []}, np.empty((0, 3)), np.array(["x"]), len]
+NONSENSE += [lambda *anything: "x", lambda *anything: [[1], [2, 3]], lambda *anything: np.full((2, 2), np.nan)]
+
+
+@pytest.mark.parametrize(("lesson", "name"), ALL)
+def test_nonsense_gets_words_and_is_never_right(lesson: str, name: str) -> None:
+    checks, answers = load(lesson)
+    right = answers[name].right[0]
+    for nonsense in NONSENSE:
+        assert getattr(checks, name)(*[nonsense] * len(right)).state == "Not yet", nonsense
+    for place in range(len(right) if len(right) > 1 else 0):  # one answer is nonsense, the others are right
+        for nonsense in (NONSENSE[0], []):
+            mixed = [nonsense if position == place else answer for position, answer in enumerate(right)]
+            assert getattr(checks, name)(*mixed).state == "Not yet", (nonsense, place)
 
 
 def test_function_that_returns_nothing_is_open() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from imgclass_course.exercises import answered, call, exercise, expect, number
+from imgclass_course.exercises import answered, call, describe, exercise, expect, number
 from imgclass_course.images import center_crop, resize_image
 
 QUALITIES = (5, 20, 50, 95)
@@ -25,7 +25,8 @@ def largest_square(answer: Callable[[np.ndarray], np.ndarray]) -> str:
     for image, kind in ((cat, "wide"), (cat.transpose(1, 0, 2), "tall")):
         height, width = image.shape[:2]
         side = min(height, width)
-        square = np.asarray(call(answer, image))
+        square = call(answer, image)
+        expect(isinstance(square, np.ndarray), f"Return an array of pixels. This is {describe(square)}.")
         expect(
             square.shape == (side, side, 3),
             f"Out of a {kind} picture of {height} rows and {width} columns you cut {square.shape}. The largest square "
