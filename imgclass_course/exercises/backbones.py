@@ -80,7 +80,7 @@ def _that_load() -> set[str]:
 def offline(answer: Sequence[str]) -> str:
     """Exercise 1: predict which backbones load without a network connection."""
     expect(isinstance(answer, list | tuple | set), f"A list of names is wanted, and this is {describe(answer)}.")
-    unknown = [name for name in answer if name not in REASONS]
+    unknown = [name for name in answer if name not in list(REASONS)]
     expect(not unknown, f"There is no {unknown[:1]} among them: write the names as they stand in `specs`.")
     truth = _that_load()
     right = sum((name in answer) == (name in truth) for name in REASONS)
