@@ -6,7 +6,7 @@
 __all__ = ['PREPARATION', 'IMAGE_SIZES', 'GRID', 'REACH_SECONDS', 'cache_folder', 'BackboneError', 'Backbone',
            'mobilenet_handles', 'hub_cache_folder', 'load_backbone']
 
-# %% ../nbs/05c_backbones.ipynb #4f285006
+# %% ../nbs/05c_backbones.ipynb #2ee7c3c4
 import difflib
 import hashlib
 import os
@@ -31,6 +31,7 @@ from fastcore.basics import patch
 from .engines import Engine, LiteRTEngine, Network, TensorFlowEngine, convert_network, write_mobilenet
 from .images import CourseError
 from .mobilenet import EMBEDDED, assets_folder, embedded_weights, export_module
+from .progress import progress_bar
 
 # %% ../nbs/05c_backbones.ipynb #4ca66e9e
 def cache_folder() -> Path:
@@ -100,7 +101,7 @@ class Backbone:
     def feature_dim(self) -> int:
         return len(self.engine(np.zeros((self.image_size, self.image_size, 3), np.uint8)))
 
-# %% ../nbs/05c_backbones.ipynb #8573b2f9
+# %% ../nbs/05c_backbones.ipynb #d0b5eda9
 def _converted(backbone: Backbone) -> bytes:
     "The converted network, kept in the cache folder under a name that holds its own hash."
     import ai_edge_litert.interpreter  # noqa: F401, fails early where LiteRT is not installed
@@ -130,7 +131,7 @@ def __call__(
         )
     if len(images) == 0:
         return np.zeros((0, self.feature_dim), np.float32)
-    return np.stack([self.engine(image) for image in images])
+    return np.stack([self.engine(image) for image in progress_bar(images, "Vectors", "pictures")])
 
 # %% ../nbs/05c_backbones.ipynb #1333fc79
 IMAGE_SIZES = (224, 192, 160, 128)  # that MobileNet v1 was published at
@@ -188,21 +189,23 @@ def hub_cache_folder(handle: str) -> Path:
     root = os.environ.get("TFHUB_CACHE_DIR") or Path(tempfile.gettempdir()) / "tfhub_modules"
     return Path(root) / hashlib.sha1(handle.encode()).hexdigest()
 
-# %% ../nbs/05c_backbones.ipynb #cb61c640
+# %% ../nbs/05c_backbones.ipynb #b0e71c71
 def _reachable(url: str) -> bool:
     "Whether a server, or the proxy on the way to it, answers within `REACH_SECONDS`."
     address = urllib.parse.urlsplit(urllib.request.getproxies().get("https") or url)
-    answered = threading.Event()
+    answers = []
 
     def connect() -> None:
         try:
             with socket.create_connection((address.hostname, address.port or 443), timeout=REACH_SECONDS):
-                answered.set()
+                answers.append(address)
         except OSError:
             pass
 
-    threading.Thread(target=connect, daemon=True).start()
-    return answered.wait(REACH_SECONDS)
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(REACH_SECONDS)
+    return bool(answers)
 
 # %% ../nbs/05c_backbones.ipynb #ca1a1e85
 def _hub_module(handle: str) -> Path:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgclass_course.exercises import bands, call, exercise, expect, number
+from imgclass_course.exercises import answered, bands, call, exercise, expect, number
 
 if TYPE_CHECKING:
     import keras
@@ -93,7 +93,12 @@ def count_changed(answer: Callable[["keras.Model", Callable[[], None]], int]) ->
 
 def _five(answers: Sequence[float]) -> list[float]:
     """Return the attendee's accuracies as numbers."""
-    expect(np.ndim(answers) == 1 and len(answers) == DRAWS, f"{DRAWS} accuracies are wanted, one per draw: a list.")
+    answers = answers.tolist() if hasattr(answers, "tolist") else answers
+    expect(
+        isinstance(answers, list | tuple) and len(answers) == DRAWS,
+        f"{DRAWS} accuracies are wanted, one per draw: a list.",
+    )
+    answered(*answers)
     values = [number(answer, "An accuracy") for answer in answers]
     expect(max(values) <= 1, PERCENT)
     expect(min(values) >= 0, "No accuracy is below 0.")
