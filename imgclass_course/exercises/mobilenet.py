@@ -1,5 +1,6 @@
 """Checks of the exercises of lesson 05."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -38,6 +39,11 @@ def _features(
     return mobilenet_features(scale_to_range(np.stack(sized), low, high), embedded_weights()).numpy()
 
 
+@functools.cache
+def _features_of_pictures() -> np.ndarray:
+    return _features(list(_pictures().values()))
+
+
 def _cosines(features: np.ndarray) -> np.ndarray:
     """Return the cosine of the first vector with each of the others."""
     directions = features / np.linalg.norm(features, axis=1, keepdims=True)
@@ -64,7 +70,7 @@ def similarity(answer: Callable[[np.ndarray, np.ndarray], float], minds_most: st
     """Exercise 1: how similar two pictures are to the network, and which change it minds most."""
     pictures = _pictures()
     names = list(pictures)[1:]
-    features = _features(list(pictures.values()))
+    features = _features_of_pictures()
     truth = dict(zip(names, _cosines(features), strict=True))
     for row, name in enumerate(names, start=1):
         pair = [pictures["as it is"], pictures[name]]
