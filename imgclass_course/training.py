@@ -8,7 +8,7 @@ __all__ = ['MISTAKES', 'MISTAKE_SIZE', 'TENSOR_NAME', 'PROJECTED', 'THUMBNAIL_SI
            'make_sprite', 'write_projector', 'write_summaries', 'stop_tensorboard', 'read_score', 'save_with_score',
            'BestCheckpoint']
 
-# %% ../nbs/08_training_runs.ipynb #3e09ecea
+# %% ../nbs/08_training_runs.ipynb #6819ea05
 import io
 import json
 import math
@@ -29,6 +29,7 @@ from .bottlenecks import map_in_threads
 from .datasets import printable
 from .evaluation import Evaluation, plot_confusion, worst_mistakes
 from .images import CourseError, ImageError, load_image, show_images
+from .progress import progress_bar
 from .transfer import ImageClassifier, Retraining
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def write_projector(
     embedding.sprite.single_image_dim.extend(thumbnails.shape[1:3])
     projector.visualize_embeddings(str(folder), projector.ProjectorConfig(embeddings=[embedding]))
 
-# %% ../nbs/08_training_runs.ipynb #bcaff2d2
+# %% ../nbs/08_training_runs.ipynb #3973557f
 PROJECTED = 1000  # points
 THUMBNAIL_SIZE = 48  # pixels in the sprite
 
@@ -175,7 +176,8 @@ def _projected(result: Retraining, limit: int) -> tuple[np.ndarray, pd.DataFrame
     )
     paths = [result.folder.root / path for path in chosen["path"]]
     thumbnails = map_in_threads(lambda path: load_thumbnail(path, THUMBNAIL_SIZE), paths)
-    return vectors, metadata, np.stack(list(thumbnails))
+    shown = progress_bar(thumbnails, "Thumbnails", "pictures", total=len(paths))
+    return vectors, metadata, np.stack(list(shown))
 
 
 def write_summaries(
