@@ -7,7 +7,7 @@ __all__ = ['Strength', 'RECIPE', 'TRANSFORMATIONS', 'LAYERS', 'AugmentationError
            'read_strength', 'AugmentationPipeline', 'build_pipeline', 'build_layers', 'extract_views',
            'predict_with_views', 'retrain_distortions']
 
-# %% ../nbs/11_augmentation.ipynb #cdbd43be
+# %% ../nbs/11_augmentation.ipynb #df57d1e4
 import difflib
 import hashlib
 from collections.abc import Callable, Sequence
@@ -23,6 +23,7 @@ import pandas as pd
 from .backbones import Backbone
 from .bottlenecks import Augmentation, BottleneckStore, extract, map_in_threads
 from .images import CourseError, load_image
+from .progress import progress_bar
 from .transfer import ImageClassifier, Source
 
 if TYPE_CHECKING:
@@ -260,7 +261,7 @@ def extract_views(
     rows = [np.flatnonzero(one.usable) for one in found]
     return np.concatenate([one.vectors[usable] for one, usable in zip(found, rows, strict=True)]), np.concatenate(rows)
 
-# %% ../nbs/11_augmentation.ipynb #a19b91ed
+# %% ../nbs/11_augmentation.ipynb #2f389a48
 def _view_probabilities(
     classifier: ImageClassifier, image: np.ndarray, augmentation: Augmentation, views: int
 ) -> np.ndarray:  # [k], averaged
@@ -282,7 +283,7 @@ def predict_with_views(
         raise AugmentationError(f"{views} views are none: ask for at least 1, or use predict_probabilities.")
     images = (load_image(source, classifier.backbone.image_size) for source in sources)
     answers = map_in_threads(lambda image: _view_probabilities(classifier, image, augmentation, views), images)
-    return np.array(list(answers))
+    return np.array(list(progress_bar(answers, "Answering", "pictures", len(sources))))
 
 # %% ../nbs/11_augmentation.ipynb #80410442
 def retrain_distortions(

@@ -20,6 +20,7 @@ from imgclass_course.augmentation import (
     read_strength,
     retrain_distortions,
 )
+from imgclass_course.exercises import bands
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
 STRENGTHS = dict(
@@ -187,3 +188,8 @@ def test_missing_system_library_is_explained(tmp_path: Path) -> None:
     )
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout
     assert "libGL.so.1" in shown and "pip install --force-reinstall --no-deps opencv-python-headless==" in shown
+
+
+def test_mistakes_of_the_exercises_have_bands_of_their_own() -> None:
+    band = bands("augmentation")
+    assert band["by_picture"].high < band["by_view"].low and band["by_view"].high < band["on_training"].low

@@ -7,6 +7,7 @@ import pytest
 from sklearn.linear_model import Ridge
 from support import run_command, write_pictures
 
+from imgclass_course.exercises import bands
 from imgclass_course.next_steps import RIDGE_STRENGTH, advise, learning_curve, leave_one_out_scores, suspects
 from imgclass_course.transfer import Retraining
 
@@ -87,3 +88,9 @@ def test_advice_on_a_misplaced_picture_names_it(
     page = (tmp_path / "imgclass_classifier" / "report.html").read_text()
     start = page[: page.index("Which classes are confused")]
     assert "What to do next" in start and "misplaced.png" in start and "in blue, like red" in start
+
+
+def test_mistakes_of_the_exercises_have_bands_of_their_own() -> None:
+    band = bands("next_steps")
+    from_low_to_high = [band[name] for name in ("true", "found", "times", "times_with_old_scores", "times_of_23")]
+    assert all(lower.high < higher.low for lower, higher in zip(from_low_to_high, from_low_to_high[1:], strict=False))
