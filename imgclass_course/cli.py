@@ -279,7 +279,7 @@ def _callbacks(classifier: "ImageClassifier", flags: dict) -> list["keras.callba
 
     from imgclass_course.training import BestCheckpoint, new_run_folder
 
-    callbacks = [_training_bar(flags)]
+    callbacks = []
     if flags["summaries_dir"]:
         flags["summaries_dir"] = new_run_folder(flags["summaries_dir"])  # so that the curves of runs do not mix
         callbacks.append(keras.callbacks.TensorBoard(flags["summaries_dir"]))
@@ -308,14 +308,6 @@ def _callbacks(classifier: "ImageClassifier", flags: dict) -> list["keras.callba
 
         callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=keep))
     return callbacks
-
-
-def _training_bar(flags: dict) -> "keras.callbacks.Callback":
-    from imgclass_course.progress import training_bar
-
-    steps = flags["how_many_training_steps"]
-    interval = min(flags["eval_step_interval"], steps)
-    return training_bar(steps, "steps", lambda epoch: steps % interval + (epoch + 1) * interval)
 
 
 def _write_outputs(result: "Retraining", flags: dict) -> None:

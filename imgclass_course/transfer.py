@@ -6,7 +6,7 @@
 __all__ = ['Source', 'CLASSIFIER_FORMAT', 'MakeCallbacks', 'build_head', 'train_head', 'ImageClassifier', 'ClassifierError',
            'Retraining', 'retrain']
 
-# %% ../nbs/07_transfer_learning.ipynb #07652cae
+# %% ../nbs/07_transfer_learning.ipynb #730e0c22
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ from .engines import hide_native_logs
 from .evaluation import Advice, Evaluation, write_report
 from .images import CourseError, load_image
 from .mobilenet import EMBEDDED
-from .progress import progress_bar
+from .progress import progress_bar, training_bar
 
 if TYPE_CHECKING:
     import keras
@@ -56,7 +56,7 @@ def _whole_dataset(vectors: np.ndarray, labels: np.ndarray) -> "tf.data.Dataset"
 
     return tf.data.Dataset.from_tensor_slices((vectors, labels)).batch(4096).cache()
 
-# %% ../nbs/07_transfer_learning.ipynb #d5de661d
+# %% ../nbs/07_transfer_learning.ipynb #45a6a89b
 def train_head(
     vectors: np.ndarray,  # [n, d] float32
     labels: np.ndarray,  # [n] int, from 0
@@ -84,7 +84,8 @@ def train_head(
 
     if first:  # steps that do not fill an interval come first, unmeasured
         fit(batches[:first])
-    options = {"validation_data": validation and _whole_dataset(*validation), "callbacks": list(callbacks)}
+    bar = training_bar(steps, "steps", lambda epoch: first + (epoch + 1) * eval_interval)
+    options = {"validation_data": validation and _whole_dataset(*validation), "callbacks": [bar, *callbacks]}
     measured = fit(batches[first:], steps_per_epoch=eval_interval, epochs=epochs, **options)
     trained = first + eval_interval * (1 + np.arange(len(measured.epoch)))
     return pd.DataFrame(measured.history, index=pd.Index(trained, name="steps"))

@@ -63,86 +63,65 @@ def three_runs(answer: str | os.PathLike) -> str:
     )
 
 
-def _planted() -> tuple[np.ndarray, np.ndarray]:
-    """Return vectors and labels of two clouds, with a stranger in each, two foreign friends, and a copy relabelled."""
-    generator = np.random.default_rng(0)
-    near, far = generator.normal(2, 0.2, (12, 2)), generator.normal(8, 0.2, (12, 2))
-    strangers, friends = np.array([[8.05, 8.0], [2.0, 2.05]]), np.array([[8.9, 8.0], [8.9, 8.01]])
-    copies = np.array([[2.0, -3.0], [2.0, -3.0]])
-    vectors = np.concatenate([near, far, strangers, friends, copies])
-    return vectors, np.array(["a"] * 12 + ["b"] * 12 + ["a", "b"] + ["a", "a"] + ["a", "b"])
+def _smoothed(values: np.ndarray, weight: float) -> np.ndarray:
+    """Return the averages of all values up to each, the older ones by powers of `weight`, as TensorBoard draws them."""
+    weights = weight ** np.arange(len(values))
+    return np.array([np.average(values[end::-1], weights=weights[: end + 1]) for end in range(len(values))])
 
 
-def _foreign(vectors: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
-    """Return which of the `count` nearest neighbours of each row have another label, [n, count] bool."""
-    distances = np.linalg.norm(vectors[:, None] - vectors[None], axis=2)
-    np.fill_diagonal(distances, np.inf)
-    return labels[distances.argsort(axis=1, kind="stable")[:, :count]] != labels[:, None]
+def _running(values: np.ndarray, weight: float, start: float) -> np.ndarray:
+    """Return what keeping `weight` of the last result and adding the rest of the new value gives, from `start` on."""
+    result = []
+    for value in values:
+        start = weight * start + (1 - weight) * value
+        result.append(start)
+    return np.array(result)
 
 
-def _by_angle(vectors: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.flatnonzero(_foreign(unit, labels, count).all(axis=1))
+def _judge_smoothed(found: np.ndarray, values: np.ndarray, weight: float) -> str:
+    """Return what the mistake was that made `found` of `values`, or nothing if it is right."""
+    if np.allclose(found, _smoothed(values, weight), atol=1e-6):
+        return ""
+    oldest_first = [np.average(values[: end + 1], weights=weight ** np.arange(end + 1)) for end in range(len(values))]
+    mistakes = [
+        (
+            _running(values, weight, 0.0),
+            "It begins near 0, where the curve never was. Divide by the sum of the weights.",
+        ),
+        (_running(values, weight, values[0]), "The first value counts too much: as if it had been there for ever."),
+        (_smoothed(values, 1 - weight), "The other way round: a weight near 1 smooths much, one of 0 not at all."),
+        (np.array(oldest_first), "The oldest value counts most. The newest should."),
+        (_smoothed(values, 1.0), "All values so far count the same. Older ones count less, by powers of the weight."),
+    ]
+    named = [words for wrong, words in mistakes if np.allclose(found, wrong, atol=1e-6)]
+    return named[0] if named else f"With the weight {weight:g} the curve does not come out as TensorBoard draws it."
 
 
 @exercise(
-    "Compute the distance of each picture to each other one (`scipy.spatial.distance.cdist`), and make that to itself "
-    "infinite. `argsort` then puts the nearest first."
+    "Do it for one point first: reverse the values up to it, and give `np.average` the weights "
+    "`weight ** np.arange(how_many)`."
 )
-def strangers(answer: Callable[[np.ndarray, np.ndarray, int], np.ndarray]) -> str:
-    """Exercise 2: the pictures whose nearest neighbours all have another label."""
-    vectors, labels = _planted()
-    for count in (1, 5):
-        foreign = _foreign(vectors, labels, count)
-        rows = _row_numbers(call(answer, vectors.copy(), labels.copy(), count))
-        _expect_rows(np.unique(rows), foreign, vectors, labels)
+def smooth(answer: Callable[[np.ndarray, float], np.ndarray]) -> str:
+    """Exercise 2: TensorBoard's smoothing."""
+    noisy = np.random.default_rng(0).random(30) + 1
+    for weight in (0.9, 0.6, 0.0):
+        found = call(answer, noisy.copy(), weight)
+        problem = "Return as many numbers as there are values, in one array."
+        try:
+            found = np.asarray(found, float)
+        except (TypeError, ValueError):
+            raise Off(problem) from None
+        expect(found.shape == noisy.shape, problem)
+        problem = _judge_smoothed(found, noisy, weight)
+        expect(not problem, problem)
+    epochs = np.arange(1, 61)
+    loss = 1 / epochs + epochs / 100
+    turned = int(epochs[_smoothed(loss, 0.9).argmin()])
     return (
-        "You found those that were planted, and both copies of one picture under two labels. Such a copy is the "
-        "folder's mistake, whatever the network does. With any other stranger only a look at the picture tells."
+        f"A loss that is lowest after epoch {epochs[loss.argmin()]} and rises from there is lowest after {turned} when it "
+        "is smoothed by 0.9: the average drags old values along. So look at the smoothed curve to see where it goes, and "
+        "choose the epoch by the values."
     )
-
-
-def _row_numbers(answer: Sequence[int] | np.ndarray) -> np.ndarray:
-    """Return the answer as an array of row numbers. Raises `Off` for anything else."""
-    try:
-        rows = np.asarray(answer)
-    except ValueError as error:  # lists of several lengths
-        raise Off("Row numbers are wanted, in one array.") from error
-    expect(rows.dtype != bool, "That is a mask. `np.flatnonzero` makes row numbers of it.")
-    expect(rows.ndim == 1 and (rows.size == 0 or rows.dtype.kind in "iu"), "Row numbers are wanted, in one array.")
-    return rows
-
-
-def _expect_rows(rows: np.ndarray, foreign: np.ndarray, vectors: np.ndarray, labels: np.ndarray) -> None:
-    """Raise `Off` with what is off, unless `rows` are those whose neighbours are all foreign."""
-    count, truth = foreign.shape[1], np.flatnonzero(foreign.all(axis=1))
-    if np.array_equal(rows, truth):
-        return
-    expect(
-        count == 1 or not np.array_equal(rows, np.flatnonzero(foreign.any(axis=1))),
-        "One foreign neighbour is enough for you. Wanted are pictures whose neighbours *all* have another label.",
-    )
-    missing, copies = set(truth) - set(rows), {len(labels) - 2, len(labels) - 1}
-    expect(
-        not set(rows) <= copies,
-        "You found nobody, or only a copy. The nearest to each picture is the picture itself, which is no neighbour: "
-        "leave it out.",
-    )
-    expect(
-        not missing or not missing <= copies or not set(rows) <= set(truth),
-        "You left out whatever came first, and that is not always the picture itself: two copies have the distance 0.",
-    )
-    expect(
-        not np.array_equal(rows, _by_angle(vectors, labels, count)),
-        "You compared by angle. Two vectors of one direction can lie far apart: take the distance.",
-    )
-    row = min(set(rows.tolist()) ^ set(truth.tolist()))
-    share = (
-        f"{foreign[row].sum()} of its {count} nearest have another label"
-        if 0 <= row < len(foreign)
-        else "there is no such row"
-    )
-    raise Off(f"Row {row} {'is missing' if row in truth else 'does not belong to them'}: {share}.")
 
 
 def _stop(scores: Sequence[float], patience: int) -> tuple[int, int]:

@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from . import Answers
 
@@ -46,32 +45,26 @@ class Runs(os.PathLike):
 THREE, RATES = ["run_001", "run_002", "run_003"], [0.0005, 0.005, 0.05]
 
 
-def lone(vectors: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
-    distances = cdist(vectors, vectors)
-    np.fill_diagonal(distances, np.inf)
-    nearest = labels[distances.argsort(axis=1)[:, :count]]
-    return np.flatnonzero((nearest != labels[:, None]).all(axis=1))
+def smoothed(values: np.ndarray, weight: float) -> np.ndarray:
+    """As TensorBoard does it: running sums, and the sum of the weights to divide by."""
+    result, total, weights = [], 0.0, 0.0
+    for value in values:
+        total, weights = total * weight + value, weights * weight + 1
+        result.append(total / weights)
+    return np.array(result)
 
 
-def lone_with_one_foreign(vectors: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
-    distances = cdist(vectors, vectors)
-    np.fill_diagonal(distances, np.inf)
-    nearest = labels[distances.argsort(axis=1)[:, :count]]
-    return np.flatnonzero((nearest != labels[:, None]).any(axis=1))
+def running(values: np.ndarray, weight: float, start: float) -> np.ndarray:
+    result = []
+    for value in values:
+        start = weight * start + (1 - weight) * value
+        result.append(start)
+    return np.array(result)
 
 
-def with_itself(vectors: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
-    nearest = labels[cdist(vectors, vectors).argsort(axis=1)[:, :count]]
-    return np.flatnonzero((nearest != labels[:, None]).all(axis=1))
-
-
-def without_first(vectors: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
-    nearest = labels[cdist(vectors, vectors).argsort(axis=1, kind="stable")[:, 1 : count + 1]]
-    return np.flatnonzero((nearest != labels[:, None]).all(axis=1))
-
-
-def by_angle(vectors: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
-    return lone(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), labels, count)
+def oldest_first(values: np.ndarray, weight: float) -> np.ndarray:
+    weights = weight ** np.arange(len(values))
+    return np.cumsum(values * weights) / np.cumsum(weights)
 
 
 def stopped(
@@ -111,16 +104,16 @@ ANSWERS = {
             "The folder is wanted": (3,),
         },
     ),
-    "strangers": Answers(
-        right=[(lone,), (lambda *given: lone(*given).tolist(),)],
+    "smooth": Answers(
+        right=[(smoothed,), (lambda values, weight: smoothed(values, weight).tolist(),)],
         wrong={
-            "One foreign neighbour": (lone_with_one_foreign,),
-            "found nobody": (with_itself,),
-            "whatever came first": (without_first,),
-            "by angle": (by_angle,),
-            "That is a mask": (lambda vectors, labels, count: labels == "a",),
-            "Row numbers are wanted": (lambda vectors, labels, count: ["a.jpg"],),
-            "does not belong": (lambda vectors, labels, count: [*lone(vectors, labels, count), 1],),
+            "begins near 0": (lambda values, weight: running(values, weight, 0.0),),
+            "counts too much": (lambda values, weight: running(values, weight, values[0]),),
+            "other way round": (lambda values, weight: smoothed(values, 1 - weight),),
+            "The oldest value": (oldest_first,),
+            "count the same": (lambda values, weight: smoothed(values, 1.0),),
+            "as many numbers": (lambda values, weight: smoothed(values, weight)[-1],),
+            "does not come out": (lambda values, weight: values,),
         },
     ),
     "stop_early": Answers(
