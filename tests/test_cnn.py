@@ -12,6 +12,7 @@ from keras import layers
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from imgclass_course.cnn import convolve, filter_images, layer_costs, max_pool, relu, small_network
+from imgclass_course.exercises import bands
 
 
 @pytest.mark.parametrize("shape", [(9, 7, 1), (8, 8, 3), (5, 11, 4)])
@@ -180,3 +181,17 @@ def test_filter_images_refuse_other_depths() -> None:
 def test_importing_does_not_load_tensorflow() -> None:
     code = "import sys, imgclass_course.cnn; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# By these the check of the exercise with moved pictures tells a right answer from mistakes, and mistakes apart.
+@pytest.mark.parametrize(
+    ("lower", "higher"),
+    [
+        ("one_side", "unmoved"),
+        ("unmoved", "sideways"),
+        ("unmoved_upwards", "upwards"),
+        ("network_loses", "neurons_lose"),
+    ],
+)
+def test_bands_of_the_exercise_do_not_overlap(lower: str, higher: str) -> None:
+    assert bands("cnn")[lower].high < bands("cnn")[higher].low
