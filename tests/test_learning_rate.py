@@ -165,7 +165,7 @@ def test_stages_use_their_optimizers_in_order_and_the_batches_go_on() -> None:
     assert head.get_weights()[0] == pytest.approx(by_hand.get_weights()[0], abs=1e-5)
 
 
-@pytest.mark.parametrize(("one", "other"), combinations(["sgd", *OTHER_LOSSES], 2))
+@pytest.mark.parametrize(("one", "other"), list(combinations(["sgd", *OTHER_LOSSES], 2)))
 def test_bands_of_an_exercise_tell_right_from_mistaken(one: str, other: str) -> None:
     known = bands("learning_rate")
     pairs = [(known[f"{one} {rate:g}"], known[f"{other} {rate:g}"]) for rate in RATES]

@@ -87,7 +87,7 @@ def test_what_cannot_be_built_is_refused(options: dict[str, object], fix: str) -
         build_regularized_head(8, 3, **options)
 
 
-@pytest.mark.parametrize(("one", "other"), combinations(["training", *OTHER_MEASUREMENTS], 2))
+@pytest.mark.parametrize(("one", "other"), list(combinations(["training", *OTHER_MEASUREMENTS], 2)))
 def test_bands_of_an_exercise_tell_right_from_mistaken(one: str, other: str) -> None:
     known = bands("regularization")
     names = [f"{head}, {what}" for head in HEADS for what in ("accuracy", "loss")]

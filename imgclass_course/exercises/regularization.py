@@ -53,10 +53,10 @@ def same_weights(answer: Callable[[int, int, int, int], int]) -> str:
         expect(size != round(_without_output(*case)), f"{where} you left out the weights from the last inner layer on.")
         raise Off(f"{where} there are {total:,} weights. One layer of {size:g} has {_count(case, size):,}.")
     total = _weights(1024, 10, 256, 256)
+    fitting, before = round(_one_layer(1024, 10, total)), 1025 * 256 / total
     return (
-        f"Two layers of 256 have as many weights as one of {round(_one_layer(1024, 10, total))}, since {1025 * 256 / total:.0%} "
-        "of them lie before the first layer. Only against such a head does a comparison tell what the second layer is "
-        "good for."
+        f"Two layers of 256 have as many weights as one of {fitting}, since {before:.0%} of them lie before the first "
+        "layer. Only against such a head does a comparison tell what the second layer is good for."
     )
 
 
@@ -114,9 +114,9 @@ def too_much_decay(without: tuple[float, float], with_inner: tuple[float, float]
     (_, loss), (accuracy, by_chance) = measured
     return (
         f"One layer shrinks as a whole: the order of its scores stays, so the accuracy hides what the cross-entropy of "
-        f"{loss:.1f} shows (without decay it is near 0). With an inner layer the price wins: weights near 0, every "
-        f"picture gets the same answer, accuracy {accuracy:.2f}, cross-entropy {by_chance:.2f}, that of guessing "
-        f"among 10 classes (ln 10 = {math.log(10):.2f})."
+        f"{loss:.1f} shows (without decay it is near 0). With an inner layer the price wins: the weights are near 0, the "
+        f"scores hardly depend on the picture, the accuracy is {accuracy:.2f}, and the cross-entropy of {by_chance:.2f} "
+        f"is that of guessing among 10 classes (ln 10 = {math.log(10):.2f})."
     )
 
 
@@ -147,8 +147,8 @@ CASES = (
 
 
 @exercise(
-    "The interval of a mean of n differences reaches t * s / sqrt(n) to either side. Which of t and s changes with n? Try "
-    "one n after the other."
+    "The interval of a mean of n differences reaches t * s / sqrt(n) to either side. Which of t and s changes with n? "
+    "Try one n after the other."
 )
 def draws_needed(answer: Callable[[np.ndarray, float], int]) -> str:
     """Exercise 3: how many draws it takes until a difference of a given size can be seen."""
