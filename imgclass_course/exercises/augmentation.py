@@ -119,10 +119,13 @@ def _sides(image: np.ndarray, smallest: int, largest: int, make: Callable[[int, 
 def _check_fingerprints(make: Callable[[int, int], Augmentation]) -> None:
     """Raise `Off` where equal augmentations have different fingerprints, or different ones the same."""
 
+    def fingerprint(augmentation: Augmentation) -> str:
+        return augmentation.fingerprint
+
     low, high = ENDS
     kinds = [(low, high), (low, high), (low + 1, high), (low, high + 1), (1, 112), (11, 12)]
     augmentations = [make(*ends) for ends in kinds]  # all at once, so that no two have the same address
-    names = [call(lambda augmentation: augmentation.fingerprint, augmentation) for augmentation in augmentations]
+    names = [call(fingerprint, augmentation) for augmentation in augmentations]
     expect(
         all(isinstance(name, str) for name in names),
         f"The fingerprint has to be a text, and yours is {describe(names[0])}.",
