@@ -102,9 +102,12 @@ def number(answer: Any, what: str = "The answer") -> float:  # noqa: ANN401 - wh
     """Return `answer` as a float. Raises `Off` for anything but one finite number."""
     if getattr(answer, "shape", None) == ():
         answer = answer.item()
-    is_number = isinstance(answer, Real) and not isinstance(answer, bool)
-    expect(is_number and math.isfinite(answer), f"{what} has to be one number, and this is {describe(answer)}.")
-    return float(answer)
+    try:
+        value = float(answer) if isinstance(answer, Real) and not isinstance(answer, bool) else math.nan
+    except OverflowError:  # a whole number with hundreds of digits
+        value = math.inf
+    expect(math.isfinite(value), f"{what} has to be one number, and this is {describe(answer)}.")
+    return value
 
 
 def describe(answer: Any) -> str:  # noqa: ANN401 - whatever the attendee gives
