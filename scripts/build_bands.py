@@ -1,11 +1,10 @@
 """Compute the bands against which answers that depend on training are judged.
 
-    python scripts/build_bands.py transfer               # run every measure of scripts/bands/transfer.py with 20 seeds
-    python scripts/build_bands.py transfer --seeds 40
+    python scripts/build_bands.py transfer     # run every measure of scripts/bands/transfer.py, for each seed
 
-`scripts/bands/LESSON.py` has a dictionary `MEASURES`: a name, and a function that gets a seed and returns one number,
-computed as the lesson's exercise asks (or as a typical mistake would have it, for a band that the check names). The
-result is `imgclass_course/exercises/LESSON_bands.json`. A band is the 99 % prediction interval for one more run
+`scripts/bands/LESSON.py` has the number of seeds, `SEEDS` (by default 20), and a dictionary `MEASURES`: a name, and a
+function that gets a seed and returns one number, computed as the lesson's exercise asks (or as a typical mistake would
+have it, for a band that the check names). The result is `imgclass_course/exercises/LESSON_bands.json`. A band is the 99 % prediction interval for one more run
 (Student's t; see Hahn and Meeker, "Statistical Intervals", 1991), widened to what was seen where that is wider.
 """
 
@@ -47,11 +46,11 @@ def main() -> None:
     """Read the command line, measure, and write one file per lesson."""
     parser = argparse.ArgumentParser(description="Compute the bands of exercises whose answers depend on training.")
     parser.add_argument("lessons", nargs="+", help="modules in scripts/bands, such as: transfer")
-    parser.add_argument("--seeds", type=int, default=SEEDS, help="runs of each measure")
     arguments = parser.parse_args()
     sys.path.insert(0, str(TOP))
     for lesson in arguments.lessons:
-        found = measure(importlib.import_module(f"scripts.bands.{lesson}").MEASURES, arguments.seeds)
+        module = importlib.import_module(f"scripts.bands.{lesson}")
+        found = measure(module.MEASURES, getattr(module, "SEEDS", SEEDS))
         target = TOP / "imgclass_course" / "exercises" / f"{lesson}_bands.json"
         target.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8", newline="\n")
         print(f"{target.relative_to(TOP)}: {', '.join(found)}")

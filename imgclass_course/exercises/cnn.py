@@ -44,7 +44,7 @@ def _square(answer: Any, what: str) -> np.ndarray:  # noqa: ANN401 - whatever th
     """Return `answer` as a filter of 3 x 3 numbers. Raises `Off` for anything else."""
     try:
         square = np.asarray(answer, np.float32)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise Off(f"The {what} filter has to be 3 x 3 numbers, and this is {describe(answer)}.") from None
     if square.shape == (3, 3, 1, 1):
         square = square[:, :, 0, 0]

@@ -109,7 +109,7 @@ def smooth(answer: Callable[[np.ndarray, float], np.ndarray]) -> str:
         problem = "Return as many numbers as there are values, in one array."
         try:
             found = np.asarray(found, float)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise Off(problem) from None
         expect(found.shape == noisy.shape, problem)
         problem = _judge_smoothed(found, noisy, weight)

@@ -13,6 +13,8 @@ from imgclass_course.exercises.regularization import HEADS
 from imgclass_course.regularization import build_regularized_head
 from imgclass_course.transfer import train_head
 
+SEEDS = 40  # accuracies come in hundredths: with 20, one of eight other seeds fell outside
+
 # The lesson's parameters, and those of the exercise.
 BACKBONE = "mobilenet_v1_100_128"
 TRAINING_PICTURES = 10  # per class
