@@ -4,8 +4,9 @@
 
 `scripts/bands/LESSON.py` has the number of seeds, `SEEDS` (by default 20), and a dictionary `MEASURES`: a name, and a
 function that gets a seed and returns one number, computed as the lesson's exercise asks (or as a typical mistake would
-have it, for a band that the check names). The result is `imgclass_course/exercises/LESSON_bands.json`. A band is the 99 % prediction interval for one more run
-(Student's t; see Hahn and Meeker, "Statistical Intervals", 1991), widened to what was seen where that is wider.
+have it, for a band that the check names). The result is `imgclass_course/exercises/LESSON_bands.json`. A band is the
+99 % prediction interval for one more run (Student's t; see Hahn and Meeker, "Statistical Intervals", 1991), widened to
+what was seen where that is wider.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Measures for the exercises of lesson 12: what `suspects` finds where a third of the pictures lies in a wrong folder."""
+"""Measures for the exercises of lesson 12: what `suspects` finds where a third of the pictures is misplaced."""
 
 from functools import cache
 
