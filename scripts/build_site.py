@@ -9,7 +9,6 @@ pages that the lessons link to come along. Every warning is an error.
 """
 
 import argparse
-import configparser
 import os
 import re
 import shutil
@@ -22,6 +21,8 @@ from nbdev.process import NBProcessor
 from nbdev.processors import hide_, hide_line
 from nbformat import NotebookNode
 from sphinx.cmd.build import build_main
+
+from imgclass_course import __version__
 
 TOP = Path(__file__).resolve().parent.parent
 CONFIGURATION = Path(__file__).resolve().parent / "site"
@@ -125,17 +126,21 @@ def write_sources(folder: Path) -> None:
         (folder / page).write_text(rewrite_links(text, str(Path(source).parent)), encoding="utf-8")
 
 
+def clear(out: Path) -> None:
+    """Remove a site that was built before. Any other folder with something in it is not touched."""
+    if out.exists() and any(out.iterdir()) and not (out / "searchindex.js").exists():
+        sys.exit(f"{out} holds something else than a site: name an empty or a new folder.")
+    shutil.rmtree(out, ignore_errors=True)
+
+
 def build(out: Path) -> int:
     """Build the site into `out`, and return Sphinx's exit code."""
     sources = BUILD / "site_sources"
+    clear(out)
     shutil.rmtree(sources, ignore_errors=True)
-    shutil.rmtree(out, ignore_errors=True)
     sources.parent.mkdir(exist_ok=True)
     write_sources(sources)
-    settings = configparser.ConfigParser(interpolation=None, delimiters=("=",))
-    settings.read(TOP / "settings.ini", encoding="utf-8")
-    version = settings["DEFAULT"]["version"]
-    options = ["--quiet", "--fail-on-warning", "--keep-going", "--fresh-env", f"--define=release={version}"]
+    options = ["--quiet", "--fail-on-warning", "--keep-going", "--fresh-env", f"--define=release={__version__}"]
     return build_main([*options, "--builder", "html", "-d", str(BUILD / "site_trees"), str(sources), str(out)])
 
 

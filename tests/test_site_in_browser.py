@@ -59,6 +59,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def test_folder_with_something_else_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    command = [sys.executable, str(TOP / "scripts" / "build_site.py"), "--out", str(tmp_path)]
+    built = subprocess.run(command, capture_output=True, text=True, env=child_environment())
+    assert built.returncode != 0 and "something else than a site" in built.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
 @pytest.fixture(scope="module")
 def pages(site: Path) -> dict[str, Page]:
     return {path.relative_to(site).as_posix(): Page(path) for path in site.glob("*.html")}
