@@ -80,16 +80,21 @@ NONSENSE = [object(), "x", b"", -1, math.nan, 10**400, [], {}, {"a": []}, np.emp
 NONSENSE += [lambda *anything: "x", lambda *anything: [[1], [2, 3]], lambda *anything: np.full((2, 2), np.nan)]
 
 
+# The name of a folder that nothing was written into yet is no wrong answer but an open one.
+STILL_OPEN = {"three_runs": ["x"]}
+
+
 @pytest.mark.parametrize(("lesson", "name"), ALL)
 def test_nonsense_gets_words_and_is_never_right(lesson: str, name: str) -> None:
     checks, answers = load(lesson)
     right = answers[name].right[0]
     for nonsense in NONSENSE:
-        assert getattr(checks, name)(*[nonsense] * len(right)).state != "Right", nonsense
+        expected = "Open" if isinstance(nonsense, str) and nonsense in STILL_OPEN.get(name, []) else "Not yet"
+        assert getattr(checks, name)(*[nonsense] * len(right)).state == expected, nonsense
     for place in range(len(right) if len(right) > 1 else 0):  # one answer is nonsense, the others are right
         for nonsense in (NONSENSE[0], []):
             mixed = [nonsense if position == place else answer for position, answer in enumerate(right)]
-            assert getattr(checks, name)(*mixed).state != "Right", (nonsense, place)
+            assert getattr(checks, name)(*mixed).state == "Not yet", (nonsense, place)
 
 
 def test_function_that_returns_nothing_is_open() -> None:
