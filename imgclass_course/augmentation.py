@@ -23,7 +23,7 @@ import pandas as pd
 from .backbones import Backbone
 from .bottlenecks import Augmentation, BottleneckStore, extract, map_in_threads
 from .images import CourseError, load_image
-from .progress import progress_bar
+from .foundation.progress import progress_bar
 from .transfer import ImageClassifier, Source
 
 if TYPE_CHECKING:

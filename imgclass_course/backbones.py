@@ -31,7 +31,7 @@ from fastcore.basics import patch
 from .engines import Engine, LiteRTEngine, Network, TensorFlowEngine, convert_network, write_mobilenet
 from .images import CourseError
 from .mobilenet import EMBEDDED, assets_folder, embedded_weights, export_module
-from .progress import progress_bar
+from .foundation.progress import progress_bar
 
 # %% ../nbs/05c_backbones.ipynb #4ca66e9e
 def cache_folder() -> Path:

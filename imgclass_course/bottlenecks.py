@@ -29,7 +29,7 @@ from fastcore.basics import patch
 from .backbones import Backbone
 from .datasets import FileFacts, FileState, printable
 from .images import CourseError, ImageError, load_image
-from .progress import progress_bar
+from .foundation.progress import progress_bar
 
 # %% ../nbs/06_bottlenecks.ipynb #804c4f5c
 FORMAT = 1  # raised when the tables change

@@ -22,7 +22,7 @@ import pandas as pd
 from fastcore.basics import patch
 
 from .images import MAX_IMAGE_BYTES, CourseError, ImageError, open_image, read_image
-from .progress import progress_bar
+from .foundation.progress import progress_bar
 
 # %% ../nbs/02_datasets.ipynb #fe9dd32e
 class DatasetError(CourseError):

@@ -24,7 +24,7 @@ from PIL import Image
 
 from .datasets import printable
 from .images import ImageError, read_image
-from .progress import progress_bar
+from .foundation.progress import progress_bar
 
 if TYPE_CHECKING:
     import jinja2

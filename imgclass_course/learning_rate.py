@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from .datasets import random_batches
-from .progress import progress_bar
+from .foundation.progress import progress_bar
 from .transfer import _batch_dataset, build_head
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from .bottlenecks import map_in_threads
 from .datasets import printable
 from .evaluation import Evaluation, plot_confusion, worst_mistakes
 from .images import CourseError, ImageError, load_image, show_images
-from .progress import progress_bar
+from .foundation.progress import progress_bar
 from .transfer import ImageClassifier, Retraining
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from .engines import hide_native_logs
 from .evaluation import Advice, Evaluation, write_report
 from .images import CourseError, load_image
 from .mobilenet import EMBEDDED
-from .progress import progress_bar, training_bar
+from .foundation.progress import progress_bar, training_bar
 
 if TYPE_CHECKING:
     import keras

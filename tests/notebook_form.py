@@ -32,7 +32,7 @@ SOLUTION_METADATA = {"source_hidden": True}  # and JupyterLab one with this
 KNOWN_TAGS = IGNORE_TAGS | ERROR_TAGS | {"parameters", "nbval-check-output", "skip-execution", SOLUTION_TAG}
 
 # Written by hand, no lesson's subject, and used by lessons.
-PLAIN_MODULES = {"__version__", "progress"}
+PLAIN_MODULES = {"__version__", "foundation.progress"}
 
 # Hosted notebooks start without the package. A wheel that was uploaded beside the lesson is found too.
 INSTALLATION = """\

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from imgclass_course import progress
-from imgclass_course.progress import NotebookBar, progress_bar, training_bar
+from imgclass_course.foundation.progress import NotebookBar, progress_bar, training_bar
 
 
 class Handle:

@@ -1,0 +1,1 @@
+"""What the lessons stand on and nobody comes to learn: files, folders, the store, engines. It imports no lesson's module."""
