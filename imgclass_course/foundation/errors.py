@@ -47,3 +47,7 @@ class DownloadError(CourseError):
 
 class DemoError(CourseError):
     """A page that cannot be served."""
+
+
+class FileChangedError(ImageError):
+    """A file that is no longer what it was when it was listed; nothing to remember of it."""

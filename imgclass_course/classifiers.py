@@ -1,0 +1,159 @@
+"""What a classifier is, whatever it is made of: names of classes, and a probability of each for a picture.
+
+The names are scikit-learn's. Evaluation, report, label, page and export take any `Classifier`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from .foundation.errors import ClassifierError, ImageError
+from .foundation.pictures import Picture, PictureSource, as_pictures, is_one_picture
+from .foundation.progress import progress_bar
+from .foundation.runners import Runner
+
+if TYPE_CHECKING:
+    from .backbones import Backbone
+
+Pictures = PictureSource | Iterable[PictureSource]
+
+
+class Answer(str):
+    """The likeliest class of a picture, as text; it also knows the other probabilities, or why there is no answer."""
+
+    picture: str  # its name: a path, or "picture 3"
+    probabilities: dict[str, float]  # of every class, likeliest first; empty where the picture cannot be read
+    problem: str  # why the picture cannot be read, or empty
+
+    def __new__(
+        cls, label: str = "", picture: str = "", probabilities: dict[str, float] | None = None, problem: str = ""
+    ) -> "Answer":
+        answer = super().__new__(cls, label)
+        answer.picture, answer.probabilities, answer.problem = picture, probabilities or {}, problem
+        return answer
+
+    @property
+    def probability(self) -> float:
+        """Of the likeliest class; not a number where the picture cannot be read."""
+        return self.probabilities.get(str(self), float("nan"))
+
+    def top(self, count: int = 5) -> list[tuple[str, float]]:
+        """Return the likeliest classes with their probabilities, likeliest first."""
+        return list(self.probabilities.items())[:count]
+
+    def __repr__(self) -> str:
+        return f"<{self.picture}: {self.problem or f'{self} {self.probability:.2f}'}>"
+
+
+class Head(Protocol):
+    """Turns vectors into probabilities: a trained last layer, or a classifier of scikit-learn."""
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """Return the probability of each class [n, k], rows sum to 1, for vectors [n, d]."""
+        ...
+
+
+class Classifier(Protocol):
+    """Names pictures."""
+
+    @property
+    def classes_(self) -> Sequence[str]:
+        """The names of the k classes."""
+        ...
+
+    def predict_proba(self, pictures: Pictures) -> np.ndarray:
+        """Return the probability of each class [n, k] float64; not a number for a picture that cannot be read."""
+        ...
+
+    def predict(self, pictures: Pictures) -> Answer | list[Answer]:
+        """Return an answer for one picture, or a list of answers for several."""
+        ...
+
+    def score(self, pictures: Pictures, labels: Sequence[str]) -> float:
+        """Return the share of pictures that are named as `labels` says; one that cannot be read is named wrongly."""
+        ...
+
+
+Outcome = "np.ndarray | Exception"  # a picture's vector or probabilities, or why it cannot be read
+
+
+class PictureClassifier:
+    """`predict_proba`, `predict` and `score` for whatever turns pictures into probabilities."""
+
+    classes_: Sequence[str]
+
+    def outcomes(self, pictures: Sequence[Picture]) -> list[Outcome]:
+        """Return the probabilities [k] float of each picture, or why it cannot be read."""
+        raise NotImplementedError
+
+    def _named(self, pictures: Pictures) -> list[tuple[str, Outcome]]:
+        given = list(as_pictures(pictures))
+        return [(picture.name, found) for picture, found in zip(given, self.outcomes(given), strict=True)]
+
+    def predict_proba(self, pictures: Pictures) -> np.ndarray:
+        """Return the probability of each class [n, k] float64; a row of not-a-number for what cannot be read."""
+        unknown = np.full(len(self.classes_), np.nan)
+        rows = [unknown if isinstance(found, Exception) else found for _, found in self._named(pictures)]
+        return np.array(rows, np.float64).reshape(len(rows), len(self.classes_))
+
+    def predict(self, pictures: Pictures) -> Answer | list[Answer]:
+        """Return an `Answer` for one picture, or a list of them for several. What cannot be read says why."""
+        answers = [self._answer(name, found) for name, found in self._named(pictures)]
+        return answers[0] if is_one_picture(pictures) else answers
+
+    def _answer(self, name: str, found: np.ndarray | Exception) -> Answer:
+        if isinstance(found, Exception):
+            return Answer(picture=name, problem=str(found))
+        order = np.argsort(-found, kind="stable")
+        probabilities = {self.classes_[index]: float(found[index]) for index in order}
+        return Answer(self.classes_[order[0]], name, probabilities)
+
+    def score(self, pictures: Pictures, labels: Sequence[str]) -> float:
+        """Return the share of pictures named as `labels` says. Raises `ClassifierError` for a class it does not know."""
+        labels = [str(label) for label in labels]
+        if strangers := sorted(set(labels) - set(self.classes_)):
+            raise ClassifierError(f"There is no class {strangers[0]!r}; there are {', '.join(self.classes_)}.")
+        answers = [self._answer(name, found) for name, found in self._named(pictures)]
+        if len(answers) != len(labels) or not labels:
+            raise ClassifierError(f"{len(answers)} pictures and {len(labels)} labels: give one label per picture.")
+        return float(np.mean([str(answer) == label for answer, label in zip(answers, labels, strict=True)]))
+
+
+@dataclass(frozen=True)
+class PictureLoader:
+    """Reads a picture as a network wants it: pixels [size, size, 3] uint8. Raises `ImageError` with the reason."""
+
+    size: int
+
+    def __call__(self, picture: Picture) -> np.ndarray:
+        try:
+            return picture.load(self.size)
+        except OSError as error:
+            raise ImageError(f"the file cannot be read ({error.strerror})") from error
+
+
+def run_on_pictures(runner: Runner, image_size: int, pictures: Sequence[Picture]) -> list[Outcome]:
+    """Return what a runner makes of each picture, or why it cannot be read; on all cores, with a progress bar."""
+    found = runner.map(PictureLoader(image_size), pictures)
+    return list(progress_bar(found, "Naming", "pictures", len(pictures)))
+
+
+@dataclass(frozen=True, eq=False)
+class ImageClassifier(PictureClassifier):
+    """A backbone, a head on its vectors, and the names of the classes."""
+
+    backbone: "Backbone"
+    head: Head
+    classes_: Sequence[str]
+
+    def outcomes(self, pictures: Sequence[Picture]) -> list[Outcome]:
+        """Return the probabilities [k] float of each picture, or why it cannot be read."""
+        vectors = run_on_pictures(self.backbone.runner(), self.backbone.image_size, pictures)
+        readable = [vector for vector in vectors if not isinstance(vector, Exception)]
+        probabilities = iter(self.head.predict_proba(np.stack(readable)) if readable else ())
+        return [vector if isinstance(vector, Exception) else next(probabilities) for vector in vectors]
+
+    def __repr__(self) -> str:
+        return f"ImageClassifier({self.backbone.name}, {type(self.head).__name__}, classes: {', '.join(self.classes_)})"

@@ -1,0 +1,124 @@
+"""Networks as LiteRT files: converted by TensorFlow, or put together operation by operation without it."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from .files import write_whole
+from .runners import Network
+from .threads import hide_native_logs
+
+Layer = tuple[np.ndarray, np.ndarray, bool]  # kernel [in, out] float32, bias [out] float32, whether ReLU follows
+FILE_IDENTIFIER = b"TFL3"
+FIRST_BUILDER_BYTES = 1 << 24
+
+
+def convert_network(network: Network, image_size: int) -> bytes:
+    """Convert a network for LiteRT: one picture [1, size, size, 3] uint8 in, one vector [1, d] float32 out."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    run = tf.function(lambda images: network(tf.cast(images, tf.float32)))
+    with hide_native_logs():
+        traced = run.get_concrete_function(tf.TensorSpec([1, image_size, image_size, 3], tf.uint8))
+        frozen = convert_variables_to_constants_v2(traced)
+        return tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module()).convert()
+
+
+def converted_once(folder: Path, key: str, convert: Callable[[], bytes]) -> bytes:
+    """Return a converted network that is kept in a folder under a name that holds its own hash; made where it is not.
+
+    `key` is hexadecimal and names what was converted.
+    """
+    start = key[:32]
+    for path in folder.glob(f"{start}-*.tflite"):
+        model = path.read_bytes()
+        if path.stem == f"{start}-{hashlib.sha256(model).hexdigest()[:32]}":
+            return model
+        path.unlink(missing_ok=True)  # damaged: made again
+    model = convert()
+    name = f"{start}-{hashlib.sha256(model).hexdigest()[:32]}.tflite"
+    write_whole(folder / name, lambda path: path.write_bytes(model))
+    return model
+
+
+def _schema() -> ModuleType:
+    try:
+        from ai_edge_litert import schema_py_generated as schema
+    except ImportError:
+        from tensorflow.lite.python import schema_py_generated as schema
+    return schema
+
+
+class LiteRTGraph:
+    """A network for LiteRT, put together operation by operation."""
+
+    def __init__(self, model: bytes | None = None) -> None:
+        """Begin with nothing, or go on from the end of a LiteRT file."""
+        self.schema: Any = _schema()
+        if model is None:
+            self.parts = self.schema.SubGraphT(tensors=[], operators=[])
+            self.model = self.schema.ModelT(
+                version=3, operatorCodes=[], subgraphs=[self.parts], buffers=[self.schema.BufferT()]
+            )
+        else:
+            self.model = self.schema.ModelT.InitFromPackedBuf(model, 0)
+            self.model.signatureDefs = None  # they name the old output
+            self.parts = self.model.subgraphs[0]
+
+    def tensor(self, shape: Sequence[int], kind: str = "FLOAT32", **options: object) -> int:
+        """Add a tensor that is computed, and return its number."""
+        kind = getattr(self.schema.TensorType, kind)
+        self.parts.tensors.append(self.schema.TensorT(shape=list(shape), type=kind, buffer=0, **options))
+        return len(self.parts.tensors) - 1
+
+    def constant(self, values: np.ndarray) -> int:
+        """Add a tensor of fixed numbers, float32 or int32, and return its number."""
+        number = self.tensor(values.shape, values.dtype.name.upper())
+        self.model.buffers.append(self.schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))
+        self.parts.tensors[number].buffer = len(self.model.buffers) - 1
+        return number
+
+    def operation(self, kind: str, inputs: Sequence[int], shape: Sequence[int], options: object) -> int:
+        """Add an operation, and return the number of the tensor that it computes.
+
+        `kind` is the schema's name, such as CONV_2D; `inputs` are numbers of tensors, `shape` is the result's, and
+        `options` are the schema's, such as `Conv2DOptionsT`.
+        """
+        code = getattr(self.schema.BuiltinOperator, kind)
+        self.model.operatorCodes.append(self.schema.OperatorCodeT(min(code, 127), None, 1, code))
+        result = self.tensor(shape)
+        operator = self.schema.OperatorT(len(self.model.operatorCodes) - 1, list(inputs), [result])
+        operator.builtinOptions = options
+        operator.builtinOptionsType = getattr(self.schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
+        self.parts.operators.append(operator)
+        return result
+
+    def pack(self, entry: int, result: int) -> bytes:
+        """Return the file's bytes, for a network from tensor `entry` to tensor `result`."""
+        import flatbuffers
+
+        self.parts.inputs, self.parts.outputs = [entry], [result]
+        builder = flatbuffers.Builder(FIRST_BUILDER_BYTES)
+        builder.Finish(self.model.Pack(builder), FILE_IDENTIFIER)
+        return bytes(builder.Output())
+
+
+def add_head(model: bytes, layers: Sequence[Layer]) -> bytes:
+    """Return a LiteRT file from pixels to probabilities: a file from pixels to a vector [1, d], dense layers, softmax."""
+    graph = LiteRTGraph(model)
+    schema = graph.schema
+    entry, x = graph.parts.inputs[0], graph.parts.outputs[0]
+    for kernel, bias, relu in layers:
+        options = schema.FullyConnectedOptionsT()
+        function = schema.ActivationFunctionType
+        options.fusedActivationFunction = function.RELU if relu else function.NONE
+        weights = graph.constant(np.ascontiguousarray(kernel.T, np.float32))
+        inputs = [x, weights, graph.constant(np.asarray(bias, np.float32))]
+        x = graph.operation("FULLY_CONNECTED", inputs, [1, kernel.shape[1]], options)
+    softmax = graph.operation("SOFTMAX", [x], [1, layers[-1][0].shape[1]], schema.SoftmaxOptionsT(beta=1.0))
+    return graph.pack(int(entry), softmax)

@@ -1,0 +1,135 @@
+"""Running a frozen network on many pictures: LiteRT in threads, or TensorFlow in batches."""
+
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+
+from .errors import ImageError
+from .threads import hide_native_logs, map_in_threads
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+Item = TypeVar("Item")
+Load = Callable[[Item], np.ndarray]  # reads a picture [size, size, 3] uint8; raises `ImageError` or `OSError`
+Outcome = np.ndarray | Exception  # a vector [d] float32, or why the picture cannot be read
+Network = Callable[["tf.Tensor"], "tf.Tensor"]  # pixels [n, size, size, 3] float32, 0 to 255 -> vectors [n, d]
+
+BATCH_SIZE = 32  # pictures that TensorFlow runs at once
+
+
+class Runner(Protocol):
+    """Runs a frozen network. All runners of one network give the same vectors, up to rounding."""
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Return the vectors [n, d] float32 of pictures [n, size, size, 3] uint8."""
+        ...
+
+    def map(self, load: Load, items: Iterable[Item]) -> Iterator[Outcome]:
+        """Read pictures and run the network on them, on all cores; yield an `Outcome` each, in order."""
+        ...
+
+
+def attempt(function: Callable[[Item], np.ndarray], item: Item) -> Outcome:
+    """Return a result, or the error as a value: one picture that cannot be read does not end the others."""
+    try:
+        return function(item)
+    except (ImageError, OSError) as error:
+        return error
+
+
+def interpreter_class() -> type:
+    """Return LiteRT's interpreter, or the one in TensorFlow where LiteRT has no package (Macs with Intel)."""
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        from tensorflow.lite import Interpreter
+    return Interpreter
+
+
+class LiteRTRunner:
+    """LiteRT runs a converted network, one picture at a time in each thread."""
+
+    def __init__(self, model: bytes, workers: int | None = None) -> None:
+        """Take a LiteRT file from one picture [1, size, size, 3] uint8 to [1, d]; `workers` threads (None: one a core).
+
+        Raises `ValueError` or `RuntimeError` for what is no such file.
+        """
+        self._model, self._workers = model, workers
+        self._idle: deque[Any] = deque()  # interpreters that no thread is using
+        with hide_native_logs():  # the first interpreter of a process announces itself
+            interpreter = self._new_interpreter()
+        self.input_shape, self.output_shape = (
+            tuple(int(side) for side in end[0]["shape"])
+            for end in (interpreter.get_input_details(), interpreter.get_output_details())
+        )
+        self._entry = interpreter.get_input_details()[0]["index"]
+        self._result = interpreter.get_output_details()[0]["index"]
+        self._idle.append(interpreter)
+
+    def _new_interpreter(self) -> Any:  # noqa: ANN401 - LiteRT has no types
+        interpreter = interpreter_class()(model_content=self._model, num_threads=1)
+        interpreter.allocate_tensors()
+        return interpreter
+
+    def run(self, image: np.ndarray) -> np.ndarray:
+        """Return the vector [d] float32 of one picture [size, size, 3] uint8. Any number of threads may do this."""
+        try:
+            interpreter = self._idle.pop()
+        except IndexError:
+            interpreter = self._new_interpreter()
+        interpreter.set_tensor(self._entry, image[None])
+        interpreter.invoke()
+        vector = interpreter.get_tensor(self._result)[0]
+        self._idle.append(interpreter)
+        return vector
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Return the vectors [n, d] float32 of pictures [n, size, size, 3] uint8."""
+        vectors = list(map_in_threads(self.run, images, self._workers))
+        return np.stack(vectors) if vectors else np.zeros((0, *self.output_shape[1:]), np.float32)
+
+    def map(self, load: Load, items: Iterable[Item]) -> Iterator[Outcome]:
+        """Read pictures and run the network on them, each in one thread; yield an `Outcome` each, in order."""
+        return map_in_threads(lambda item: attempt(lambda one: self.run(load(one)), item), items, self._workers)
+
+
+class TensorFlowRunner:
+    """TensorFlow runs the network itself, in batches; on a GPU where TensorFlow sees one."""
+
+    def __init__(self, network: Network, workers: int | None = None) -> None:
+        """Take a network; pictures are read by `workers` threads (None: one a core)."""
+        import tensorflow as tf
+
+        self._workers = workers
+        self._run = tf.function(lambda images: network(tf.cast(images, tf.float32)), reduce_retracing=True)
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Return the vectors [n, d] float32 of pictures [n, size, size, 3] uint8."""
+        starts = range(0, max(len(images), 1), BATCH_SIZE)
+        return np.concatenate([self._run(images[start : start + BATCH_SIZE]).numpy() for start in starts])
+
+    def map(self, load: Load, items: Iterable[Item]) -> Iterator[Outcome]:
+        """Read pictures in threads and run the network on batches of them; yield an `Outcome` each, in order."""
+        loaded = map_in_threads(lambda item: attempt(load, item), items, self._workers)
+        while batch := list(islice(loaded, BATCH_SIZE)):
+            yield from self._outcomes(batch)
+
+    def _outcomes(self, batch: Sequence[Outcome]) -> Iterator[Outcome]:
+        readable = [image for image in batch if isinstance(image, np.ndarray)]
+        vectors = iter(self(np.stack(readable)) if readable else ())
+        return (next(vectors) if isinstance(image, np.ndarray) else image for image in batch)
+
+
+def sees_gpu() -> bool:
+    """Return whether TensorFlow would run on a GPU. It is imported only where the machine may have one."""
+    if not ("tensorflow" in sys.modules or os.path.exists("/dev/nvidia0") or os.path.exists("/dev/kfd")):
+        return False
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
