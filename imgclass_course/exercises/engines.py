@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from imgclass_course.engines import Engine, LiteRTEngine
+from imgclass_course.foundation.runners import LiteRTRunner
 from imgclass_course.exercises import Off, answered, call, describe, exercise, expect, number
 from imgclass_course.images import scale_to_range
 from imgclass_course.mobilenet import BATCH_NORM_EPSILON, CHANNELS, STRIDES, mobilenet_cost
@@ -78,7 +78,7 @@ def _judge_threads(run_all: Callable, threads: int) -> None:
 @exercise(
     "`ThreadPoolExecutor(threads)` of `concurrent.futures` has a `map`. `np.stack` makes one array of its results."
 )
-def in_threads(answer: Callable[[Engine, Sequence[np.ndarray], int], np.ndarray]) -> str:
+def in_threads(answer: Callable[[Callable, Sequence[np.ndarray], int], np.ndarray]) -> str:
     """Exercise 1: run an engine on many pictures in several threads."""
     expect(callable(answer), f"A function is wanted here, and this is {describe(answer)}.")
     for threads in (2, 3):
@@ -93,7 +93,7 @@ def in_threads(answer: Callable[[Engine, Sequence[np.ndarray], int], np.ndarray]
 def _run(network: bytes, picture: np.ndarray) -> np.ndarray:
     """Return what LiteRT computes. Raises `Off` with the reason where it refuses."""
     try:
-        return LiteRTEngine(network)(picture)
+        return LiteRTRunner(network).run(picture)
     except Exception as error:
         reason = str(error).splitlines()[0]
         if "Dimension mismatch" in reason:

@@ -92,7 +92,9 @@ def hub_module(handle: str) -> Path:
     )
 
 
-def keras_weights_cached(file_prefix: str) -> bool:
-    """Return whether Keras has downloaded a file of weights whose name begins so (`KERAS_HOME`, or ~/.keras)."""
-    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
-    return any((Path(home) / "models").glob(f"{file_prefix}*"))
+def keras_weights_cached(application: str) -> bool:
+    """Return whether Keras has downloaded an application's weights without its last layer (`KERAS_HOME`, ~/.keras)."""
+    folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
+    named = re.compile(rf"(weights)?{application.lower()}(weights|notop|\d).*")  # ResNet50V2's file is not ResNet50's
+    names = [re.sub("[^a-z0-9]", "", path.stem.lower()) for path in folder.glob("*.h5")]
+    return any("notop" in name and named.fullmatch(name) for name in names)

@@ -5,40 +5,41 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import numpy as np
 
-from imgclass_course.engines import Engine, LiteRTGraph, _add_pixels
+from imgclass_course.engines import add_pixels
+from imgclass_course.foundation.litert import LiteRTGraph
 from imgclass_course.mobilenet import BATCH_NORM_EPSILON
 
 from . import Answers
 
 
-def mapped(engine: Engine, images: Sequence[np.ndarray], threads: int) -> np.ndarray:
+def mapped(engine: Callable, images: Sequence[np.ndarray], threads: int) -> np.ndarray:
     with ThreadPoolExecutor(threads) as pool:
         return np.stack(list(pool.map(engine, images)))
 
 
-def in_parts(engine: Engine, images: Sequence[np.ndarray], threads: int) -> list[np.ndarray]:
+def in_parts(engine: Callable, images: Sequence[np.ndarray], threads: int) -> list[np.ndarray]:
     parts = np.array_split(np.stack(images), threads)
     with ThreadPoolExecutor(threads) as pool:
         done = [pool.submit(lambda part: [engine(image) for image in part], part) for part in parts]
         return [vector for future in done for vector in future.result()]
 
 
-def one_after_the_other(engine: Engine, images: Sequence[np.ndarray], threads: int) -> np.ndarray:
+def one_after_the_other(engine: Callable, images: Sequence[np.ndarray], threads: int) -> np.ndarray:
     with ThreadPoolExecutor(threads) as pool:
         return np.stack([pool.submit(engine, image).result() for image in images])
 
 
-def as_they_come(engine: Engine, images: Sequence[np.ndarray], threads: int) -> np.ndarray:
+def as_they_come(engine: Callable, images: Sequence[np.ndarray], threads: int) -> np.ndarray:
     with ThreadPoolExecutor(threads) as pool:
         done = as_completed([pool.submit(engine, image) for image in images])
         return np.stack([future.result() for future in done])
 
 
-def all_at_once(engine: Engine, images: Sequence[np.ndarray], threads: int) -> np.ndarray:
+def all_at_once(engine: Callable, images: Sequence[np.ndarray], threads: int) -> np.ndarray:
     return mapped(engine, images, len(images))
 
 
-def not_asked(engine: Engine, images: Sequence[np.ndarray], threads: int) -> object:
+def not_asked(engine: Callable, images: Sequence[np.ndarray], threads: int) -> object:
     with ThreadPoolExecutor(threads) as pool:
         return pool.map(engine, images)
 
@@ -46,7 +47,7 @@ def not_asked(engine: Engine, images: Sequence[np.ndarray], threads: int) -> obj
 def averaging(axes: tuple[int, ...] = (3,), kind: type = np.int32, keep: bool = False) -> Callable[[int], bytes]:
     def network(size: int) -> bytes:
         graph = LiteRTGraph()
-        entry, values = _add_pixels(graph, size)
+        entry, values = add_pixels(graph, size)
         options = graph.schema.ReducerOptionsT(keepDims=keep)
         axis = graph.constant(np.array(axes, kind))
         return graph.pack(entry, graph.operation("MEAN", [values, axis], [1, size, size], options))
@@ -56,14 +57,14 @@ def averaging(axes: tuple[int, ...] = (3,), kind: type = np.int32, keep: bool = 
 
 def summing(size: int) -> bytes:
     graph = LiteRTGraph()
-    entry, values = _add_pixels(graph, size)
+    entry, values = add_pixels(graph, size)
     options, axis = graph.schema.ReducerOptionsT(keepDims=False), graph.constant(np.array([3], np.int32))
     return graph.pack(entry, graph.operation("SUM", [values, axis], [1, size, size], options))
 
 
 def from_zero(size: int) -> bytes:
     graph = LiteRTGraph()
-    entry, _ = _add_pixels(graph, size)
+    entry, _ = add_pixels(graph, size)
     positive = graph.parts.operators[0].outputs[0]
     options, axis = graph.schema.ReducerOptionsT(keepDims=False), graph.constant(np.array([3], np.int32))
     return graph.pack(entry, graph.operation("MEAN", [positive, axis], [1, size, size], options))
