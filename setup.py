@@ -3,10 +3,11 @@
 import configparser
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 TOP = Path(__file__).resolve().parent
 LICENCES = {"apache2": "Apache-2.0"}
+EXTRAS = ("hub", "course", "demo", "dev")
 
 
 def read_settings() -> configparser.SectionProxy:
@@ -35,6 +36,12 @@ def python_range(first: str, last: str) -> str:
     return f">={first},<3.{int(last.split('.')[1]) + 1}"
 
 
+def list_extras(settings: configparser.SectionProxy) -> dict[str, list[str]]:
+    """Return the requirements of each extra; those of the lessons and of developers hold others whole."""
+    hub, course, demo, dev = (split_lines(settings[f"{extra}_requirements"]) for extra in EXTRAS)
+    return {"hub": hub, "course": hub + course, "demo": demo, "dev": hub + course + demo + dev}
+
+
 settings = read_settings()
 name = settings["lib_name"]
 setup(
@@ -50,19 +57,16 @@ setup(
     classifiers=list_classifiers(settings["min_python"], settings["max_python"]),
     python_requires=python_range(settings["min_python"], settings["max_python"]),
     install_requires=split_lines(settings["requirements"]),
-    extras_require={
-        "demo": split_lines(settings["demo_requirements"]),
-        "dev": split_lines(settings["demo_requirements"]) + split_lines(settings["dev_requirements"]),
-    },
+    extras_require=list_extras(settings),
     entry_points={
         "console_scripts": split_lines(settings["console_scripts"]),
         "nbdev": [f"{name}={name}._modidx:d"],
     },
     # The lessons and the small data sets travel inside the package, so that they are there after `pip install`.
-    packages=[name, f"{name}.exercises", f"{name}.notebooks", f"{name}.data"],
+    packages=[*find_packages(include=[name, f"{name}.*"]), f"{name}.notebooks", f"{name}.data"],
     package_dir={name: name, f"{name}.notebooks": "nbs", f"{name}.data": "data"},
     package_data={
-        name: ["assets/*", "assets/labconfig/*"],
+        name: ["py.typed", "assets/*", "assets/labconfig/*"],
         f"{name}.exercises": ["*.json"],
         f"{name}.notebooks": ["*.ipynb", "images/*"],
         f"{name}.data": ["**/*"],

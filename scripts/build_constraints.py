@@ -1,10 +1,12 @@
 """Rebuild constraints.txt: one exact version of every package, for every Python that settings.ini allows.
 
-Run by hand, with `make constraints`, when a requirement changes or newer versions are wanted. It needs `uv`
-(`pip install uv`), because pip resolves only for the Python and the platform that it runs on. Nothing else needs uv.
+Run by hand, with `make constraints`, when a requirement changes: versions that stand there and still fit are kept. With
+`--upgrade`, newer versions are chosen. It needs `uv` (`pip install uv`), because pip resolves only for the Python and the
+platform that it runs on. Nothing else needs uv.
 """
 
 import configparser
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -45,7 +47,7 @@ def describe_environment(last: str) -> str:
 
 def list_requirements(settings: configparser.SectionProxy) -> list[str]:
     """Return every requirement of settings.ini and every version that is held back."""
-    names = ("requirements", "demo_requirements", "dev_requirements")
+    names = [name for name in settings if name.endswith("requirements")]
     lines = [line for name in names for line in settings[name].splitlines()] + list(HELD_BACK)
     return [line for line in lines if line.strip()]
 
@@ -59,23 +61,25 @@ def shorten(line: str, always: str) -> str:
     return f"{pin} ; {' and '.join(kept)}" if kept else pin
 
 
-def resolve(requirements: list[str], first: str, environment: str) -> str:
+def resolve(requirements: list[str], first: str, environment: str, *options: str) -> str:
     """Return the resolved versions, a line each, from Python `first` on. Raises CalledProcessError."""
-    command = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version", first]
-    command += ["--no-header", "--no-annotate", "-"]
+    command = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version", first, *options]
+    command += ["--no-header", "--no-annotate", "--output-file", "constraints.txt", "-"]
     text = "\n".join(requirements)
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "pyproject.toml").write_text(f'[tool.uv]\nenvironments = ["{environment}"]\n', encoding="utf-8")
-        return subprocess.run(command, cwd=folder, input=text, text=True, stdout=subprocess.PIPE, check=True).stdout
+        shutil.copy(TOP / "constraints.txt", folder)  # uv keeps the versions that stand in the file it writes
+        subprocess.run(command, cwd=folder, input=text, text=True, stdout=subprocess.DEVNULL, check=True)
+        return Path(folder, "constraints.txt").read_text(encoding="utf-8")
 
 
 def main() -> None:
-    """Write constraints.txt beside settings.ini."""
+    """Write constraints.txt beside settings.ini; options are passed on to uv."""
     settings = read_settings()
     first, last = settings["min_python"], settings["max_python"]
     environment = describe_environment(last)
     try:
-        resolved = resolve(list_requirements(settings), first, environment)
+        resolved = resolve(list_requirements(settings), first, environment, *sys.argv[1:])
     except FileNotFoundError:
         sys.exit("build_constraints.py: the command `uv` is missing. Install it with: pip install uv")
     except subprocess.CalledProcessError as error:

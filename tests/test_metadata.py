@@ -30,16 +30,30 @@ def test_installed_metadata_is_that_of_settings() -> None:
     assert installed["Requires-Python"].startswith(f">={SETTINGS['min_python']}")
 
 
+# What each extra holds, by the names in settings.ini.
+EXTRAS = {
+    "hub": ("hub",),
+    "course": ("hub", "course"),
+    "demo": ("demo",),
+    "dev": ("hub", "course", "demo", "dev"),
+}
+
+
 def test_installed_requirements_are_those_of_settings() -> None:
     installed = metadata.requires("imgclass_course")
     plain = requirement_names("\n".join(line for line in installed if "extra ==" not in line))
     assert plain == requirement_names(SETTINGS["requirements"])
-    demo, dev = (
-        requirement_names("\n".join(line for line in installed if re.search(f"extra == .{extra}.", line)))
-        for extra in ("demo", "dev")
-    )
-    assert demo == requirement_names(SETTINGS["demo_requirements"])
-    assert dev == demo | requirement_names(SETTINGS["dev_requirements"])
+    assert set(metadata.metadata("imgclass_course").get_all("Provides-Extra")) == set(EXTRAS)
+    for extra, parts in EXTRAS.items():
+        lines = "\n".join(line for line in installed if re.search(f"extra == .{extra}.", line))
+        expected = [requirement_names(SETTINGS[f"{part}_requirements"]) for part in parts]
+        assert requirement_names(lines) == set().union(*expected), extra
+
+
+def test_light_to_install_as_a_library() -> None:
+    lessons_only = {"jupyterlab", "ipykernel", "imaug", "opencv-python", "opencv-python-headless", "tensorboard"}
+    lessons_only |= {"setuptools", "tensorflow-hub", "tf-keras", "scikit-image"}
+    assert not lessons_only & requirement_names(SETTINGS["requirements"])
 
 
 def test_entry_point_runs_the_command_line() -> None:
@@ -69,3 +83,4 @@ def test_the_parts_that_travel_with_the_package_are_there() -> None:
     assert {"report.html", "imagenet_labels.tsv", f"{EMBEDDED}_imagenet.npz"} <= {
         path.name for path in assets_folder().iterdir()
     }
+    assert (assets_folder().parent / "py.typed").is_file()
