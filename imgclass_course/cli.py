@@ -543,12 +543,12 @@ def list_data() -> None:
       imgclass data list
     """
     from imgclass_course.datasets import dataset_folder
-    from imgclass_course.downloads import DOWNLOADS
+    from imgclass_course.foundation.downloads import DOWNLOADS
 
     for name in ("clipart", "fashion"):
         click.echo(f"{name:14} comes along: {dataset_folder(name)}")
     for name, download in DOWNLOADS.items():
-        click.echo(f"{name:14} {download.description}: imgclass data get {name}")
+        click.echo(f"{name:14} {download.description}, checked by {download.check}: imgclass data get {name}")
 
 
 @data.command()
@@ -557,13 +557,13 @@ def list_data() -> None:
 @click.option("--source", type=click.Path(path_type=Path), help="An archive or folder of it that is here already.")
 @click.option("--sha256", help="What the archive must hash to, where you know better than the course.")
 def get(name: str, target: Path | None, source: Path | None, sha256: str | None) -> None:
-    """Fetch the data set NAME, check it and unpack it.
+    """Fetch the data set NAME, check it and unpack it. Where it is there already, it stays.
 
     \b
     Example:
       imgclass data get flowers --to flowers/
     """
-    from imgclass_course.downloads import get_dataset
+    from imgclass_course.foundation.downloads import get_dataset
 
     folder = get_dataset(name, target or Path(name), source, sha256)
     click.echo(f"{name} is in {folder}")
