@@ -1,30 +1,31 @@
-"""Numbers have error bars that are right, and the report shows what was measured and runs no code of strangers."""
+"""Numbers have error bars that are right, and what could not be read counts as wrong."""
 
-from html.parser import HTMLParser
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import encode, gradient
+from scipy.stats import ttest_1samp
 
 from imgclass_course.evaluation import (
+    UNREADABLE,
     Accuracy,
     Evaluation,
+    Interval,
     Overfitting,
     PairedComparison,
     compare_paired,
+    confusion_shares,
+    evaluate,
     most_confused,
     plot_confusion,
     plot_curves,
-    thumbnail,
+    resampled_interval,
     worst_mistakes,
-    write_report,
 )
-
-NASTY = ["<script>alert(1)</script>", "\"&'", "</td><img src=x onerror=alert(2)>"]
+from imgclass_course.foundation.errors import ClassifierError
 
 
 def evaluation_of(labels: list[int], predicted: list[int], classes: list[str]) -> Evaluation:
@@ -66,8 +67,16 @@ def test_pairs_are_counted() -> None:
     comparison = compare_paired(first, second)
     assert comparison == PairedComparison(1, 2, 1, 1)
     assert comparison.difference == pytest.approx(-0.2) and comparison.p_value == 1.0
+    assert compare_paired(first.tolist(), second.tolist()) == compare_paired(pd.Series(first), second) == comparison
     with pytest.raises(ValueError, match="same pictures"):
         compare_paired(first, second[:3])
+
+
+@pytest.mark.parametrize("answers", [[1, 0], [0.5, 1.0], [True, None], [[True], [False]], ["yes", "no"], []])
+def test_pairs_that_are_no_booleans_are_refused(answers: list) -> None:
+    for pair in ((answers, [True, False]), ([True, False], answers)):
+        with pytest.raises(ValueError, match="One True or False per picture"):
+            compare_paired(*pair)
 
 
 def test_mcnemar_is_exact() -> None:
@@ -79,7 +88,18 @@ def test_confusion_counts_rows_as_truth() -> None:
     assert confusion.loc["a"].tolist() == [1, 1, 0] and confusion.loc["b"].tolist() == [0, 1, 0]
     assert confusion.shape == (3, 3)
     assert most_confused(confusion).to_dict("records") == [{"is": "a", "taken for": "b", "pictures": 1}]
-    assert len(plot_confusion(confusion).axes) == 1
+    assert confusion_shares(confusion).to_numpy().tolist() == [[0.5, 0.5, 0], [0, 1, 0], [0, 0, 0]]
+
+
+def test_confusion_is_drawn_as_shares_with_counts() -> None:
+    confusion = pd.DataFrame([[30, 10, 0], [5, 5, 0], [2, 2, 4]], index=list("abc"), columns=list("abc"))
+    (axis,) = plot_confusion(confusion).axes
+    np.testing.assert_allclose(axis.images[0].get_array(), [[0.75, 0.25, 0], [0.5, 0.5, 0], [0.25, 0.25, 0.5]])
+    assert axis.images[0].get_clim() == (0, 1)  # the same colour for the same share in every matrix
+    written = {text.get_position(): text.get_text() for text in axis.texts}  # at (column, row)
+    assert [written[column, row] for row in range(3) for column in range(3)] == "30|10||5|5||2|2|4".split("|")
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("taken for", "is")
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["a", "b", "c"]
 
 
 def test_scores_of_a_class_without_pictures_are_zero() -> None:
@@ -105,74 +125,155 @@ def test_curves_show_what_there_is() -> None:
     assert [len(axis.lines) for axis in plot_curves(both).axes] == [2, 2]
 
 
-class Tags(HTMLParser):
-    """Collects what a browser would see in a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: set[str] = set()
-        self.addresses: list[str] = []
-        self.words = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        """Note a tag and its attributes."""
-        self.tags.append(tag)
-        self.attributes |= {name for name, _ in attributes}
-        self.addresses += [value for name, value in attributes if name in ("src", "href")]
-
-    def handle_data(self, data: str) -> None:
-        """Note text."""
-        self.words += data
+def read_in_part() -> Evaluation:
+    """Return answers to a cat and two dogs: right, not readable, wrong."""
+    return Evaluation(["cat", "dog"], np.array([0, 1, 1]), np.array([[0.9, 0.1], [np.nan, np.nan], [0.6, 0.4]]))
 
 
-def test_report_escapes_every_name(tmp_path: Path) -> None:
-    picture = tmp_path / "<b onclick=alert(3)>&.png"
-    picture.write_bytes(encode(gradient()))
-    evaluation = evaluation_of([0, 1, 2], [1, 2, 0], NASTY)
-    problems = pd.DataFrame({"path": NASTY, "problem": NASTY})
-    write_report(
-        tmp_path / "report.html",
-        evaluation,
-        [picture] * 3,
-        NASTY[0],
-        dict(zip(NASTY, NASTY, strict=True)),
-        None,
-        problems,
-    )
-    seen = Tags((tmp_path / "report.html").read_text(encoding="utf-8"))
-    assert "script" not in seen.tags
-    assert not {name for name in seen.attributes if name.startswith("on")}
-    assert seen.tags.count("img") == 3  # the mistakes, and no other
-    for name in (*NASTY, picture.name):
-        assert name in seen.words
+def test_what_cannot_be_read_is_wrong_everywhere() -> None:
+    evaluation = read_in_part()
+    assert evaluation.predicted.tolist() == [0, -1, 0] and evaluation.answers == ["cat", UNREADABLE, "cat"]
+    assert evaluation.accuracy == Accuracy(1, 3)
+    confusion = evaluation.confusion()
+    assert confusion.to_dict("index") == {
+        "cat": {"cat": 1, "dog": 0, UNREADABLE: 0},
+        "dog": {"cat": 1, "dog": 0, UNREADABLE: 1},
+    }
+    assert evaluation.scores().loc["dog", ["recall", "pictures"]].tolist() == [0, 2]
+    assert evaluation.scores().loc["cat", "precision"] == 0.5  # nothing that was not read was called a cat
+    assert worst_mistakes(evaluation).tolist() == [2, 1]
+    assert most_confused(confusion).to_dict("records") == [{"is": "dog", "taken for": "cat", "pictures": 1}]
+    (axis,) = plot_confusion(confusion).axes
+    np.testing.assert_allclose(axis.images[0].get_array(), [[1, 0], [0.5, 0]])
+    assert "1 could not be read" in axis.get_xlabel()
 
 
-def test_report_is_complete_in_one_file(tmp_path: Path) -> None:
-    picture = tmp_path / "one.png"
-    picture.write_bytes(encode(gradient()))
-    history = pd.DataFrame({"accuracy": [0.1, 0.2], "loss": [2.0, 1.0]}, index=[1, 2])
-    evaluation = evaluation_of([0, 1], [1, 1], ["cats", "dogs"])
-    write_report(tmp_path / "report.html", evaluation, [picture] * 2, "Pets", {"backbone": "tiny"}, history)
-    seen = Tags((tmp_path / "report.html").read_text(encoding="utf-8"))
-    assert seen.addresses and all(address.startswith("data:image/") for address in seen.addresses)
-    for words in ("Pets", "0.500", "(1 of 2)", "cats taken for dogs", "tiny", "one.png"):
-        assert words in seen.words
+def test_a_first_class_gains_nothing_from_what_cannot_be_read() -> None:
+    nothing = Evaluation(["cat", "dog"], np.array([0, 0]), np.full((2, 2), np.nan))
+    assert nothing.accuracy == Accuracy(0, 2) and nothing.confusion()[UNREADABLE].tolist() == [2, 0]
 
 
-def test_report_without_mistakes_says_so(tmp_path: Path) -> None:
-    write_report(tmp_path / "report.html", evaluation_of([0, 1], [0, 1], ["a", "b"]), [Path("x")] * 2)
-    assert "every answer was right" in (tmp_path / "report.html").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("labels", "probabilities", "words"),
+    [
+        ([0, 1], [[0.5, 0.5]], "do not fit 2 labels and 2 classes"),
+        ([0], [[0.2, 0.3, 0.5]], "do not fit"),
+        ([0], [0.5, 0.5], "do not fit"),
+        ([2], [[0.5, 0.5]], "The label 2 is no number from 0 to 1"),
+        ([-1], [[0.5, 0.5]], "The label -1 is no"),
+        ([0], [[0.5, np.nan]], "all of them, or none"),
+        ([0], [[2.5, -1.0]], "needs? a softmax"),
+        ([0], [[np.inf, 0.0]], "needs? a softmax"),
+    ],
+)
+def test_evaluation_that_does_not_fit_is_refused(labels: list, probabilities: list, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Evaluation(["cat", "dog"], np.array(labels), np.array(probabilities))
 
 
-def test_report_survives_a_picture_that_is_gone(tmp_path: Path) -> None:
-    write_report(tmp_path / "report.html", evaluation_of([0], [1], ["a", "b"]), [tmp_path / "gone.png"])
-    assert "gone.png" in (tmp_path / "report.html").read_text(encoding="utf-8")
+def test_evaluations_can_be_compared_and_hashed() -> None:
+    one, two = read_in_part(), read_in_part()
+    assert one == one and one != two and len({one, two}) == 2
 
 
-def test_thumbnail_is_small(tmp_path: Path) -> None:
-    (tmp_path / "one.png").write_bytes(encode(gradient(1000, 500)))
-    assert thumbnail(tmp_path / "one.png").startswith("data:image/jpeg;base64,")
-    assert len(thumbnail(tmp_path / "one.png")) < 20_000
-    assert thumbnail(tmp_path / "gone.png") == ""
+class Fixed:
+    """Names each picture by its value, which is the number of a class; -1 cannot be read."""
+
+    def __init__(self, classes: list) -> None:
+        self.classes_ = classes
+
+    def predict_proba(self, pictures: Iterator[int]) -> np.ndarray:
+        """Return a row per picture."""
+        sure = np.vstack([np.eye(len(self.classes_)), np.full(len(self.classes_), np.nan)])
+        return sure[list(pictures)]
+
+
+@pytest.mark.parametrize("labels", [["dog", "cat", "dog"], np.array([1, 0, 1]), pd.Series(["dog", "cat", "dog"])])
+def test_evaluate_takes_names_and_numbers(labels: object) -> None:
+    evaluation = evaluate(Fixed(["cat", "dog"]), iter([1, 1, -1]), labels)
+    assert evaluation.labels.tolist() == [1, 0, 1] and evaluation.predicted.tolist() == [1, 1, -1]
+    assert evaluation.accuracy == Accuracy(1, 3) and evaluation.classes == ["cat", "dog"]
+
+
+@pytest.mark.parametrize("classes", [[3, 1], [3.0, 1.0]])
+def test_evaluate_takes_classes_that_are_numbers_for_what_they_are(classes: list) -> None:
+    evaluation = evaluate(Fixed(classes), [0, 1], [3, 1])
+    assert evaluation.accuracy == Accuracy(2, 2) and evaluation.classes == [str(name) for name in classes]
+
+
+def test_evaluate_refuses_what_the_classifier_does_not_know_before_it_starts() -> None:
+    untouched = iter([0])
+    for labels, words in ((["cow"], "cow is none of the classifier's classes: cat, dog"), ([2], "2 is none")):
+        with pytest.raises(ClassifierError, match=words):
+            evaluate(Fixed(["cat", "dog"]), untouched, labels)
+    assert next(untouched) == 0
+    with pytest.raises(ValueError, match="do not fit 2 labels"):
+        evaluate(Fixed(["cat", "dog"]), [0], ["cat", "dog"])
+
+
+def test_resampled_interval_is_the_formula() -> None:
+    # By hand: the mean is 0.03, s = 0.02, t with 2 degrees of freedom 4.302653.
+    np.testing.assert_allclose(resampled_interval([0.01, 0.03, 0.05], 0.0), [0.03, -0.019683, 0.079683], atol=1e-6)
+    np.testing.assert_allclose(resampled_interval([0.01, 0.03, 0.05], 0.2), [0.03, -0.035724, 0.095724], atol=1e-6)
+    # Five draws of 100 of 459 pictures: what a t interval says is 0.069 [0.039, 0.099] is far less sure.
+    runs = 0.069 + 0.030 * np.array([-2, -1, 0, 1, 2]) / 2.776445 / np.sqrt(0.5)
+    assert str(resampled_interval(runs, 0)) == "0.069 [0.039, 0.099]"
+    assert str(resampled_interval(runs, 359 / 459)) == "0.069 [-0.062, 0.200]"
+
+
+def test_resampled_interval_takes_runs_in_any_shape() -> None:
+    runs = np.random.default_rng(0).normal(size=(3, 5))
+    found = resampled_interval(runs, 0)
+    low, high = ttest_1samp(runs.ravel(), 0).confidence_interval()
+    assert found == pytest.approx((runs.mean(), low, high)) and resampled_interval(runs.ravel().tolist(), 0) == found
+    assert isinstance(found, Interval) and resampled_interval(runs, 0.2).low < found.low
+
+
+@pytest.mark.parametrize(
+    ("differences", "test_share", "words"),
+    [
+        ([], 0, "0 run"),
+        ([0.1], 0, "1 run"),
+        ([0.1, np.nan], 0, "1 without a result"),
+        ([0.1, 0.2], 20, "0.2 for 20 %"),
+        ([0.1, 0.2], 1, "0.2 for 20 %"),
+        ([0.1, 0.2], -0.1, "0.2 for 20 %"),
+        ([0.1, 0.2], np.nan, "0.2 for 20 %"),
+    ],
+)
+def test_resampled_interval_refuses_what_has_no_answer(differences: list, test_share: float, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        resampled_interval(differences, test_share)
+
+
+def fold_differences(folds: int, seeds: int, generator: np.random.Generator) -> np.ndarray:
+    """Return how much better a model with 20 measurements is than with 10, on each fold of 100 invented pictures."""
+    sides = generator.choice([-1, 1], size=100)
+    pictures = generator.normal(0.25 * sides[:, None], 1, size=(100, 20))
+
+    def accuracy(test: np.ndarray, measurements: int) -> float:
+        train = np.setdiff1d(np.arange(100), test)
+        scores = pictures[test, :measurements] @ (sides[train] @ pictures[train, :measurements])
+        return float(np.mean((scores > 0) == (sides[test] > 0)))
+
+    parts = [part for _ in range(seeds) for part in np.array_split(generator.permutation(100), folds)]
+    return np.array([accuracy(part, 20) - accuracy(part, 10) for part in parts])
+
+
+def share_held(worlds: list[np.ndarray], test_share: float, truth: float) -> float:
+    """Return in which share of the worlds the interval holds the truth."""
+    intervals = [resampled_interval(world, test_share) for world in worlds]
+    return float(np.mean([interval.low <= truth <= interval.high for interval in intervals]))
+
+
+def test_corrected_intervals_keep_their_promise_over_folds_and_seeds() -> None:
+    generator = np.random.default_rng(0)
+    worlds = [fold_differences(5, 4, generator) for _ in range(500)]
+    truth = float(np.mean(worlds))
+    assert share_held(worlds, 0, truth) < 0.8
+    assert 0.94 < share_held(worlds, 1 / 5, truth) < 0.995
+
+
+def test_seeds_of_one_split_need_no_correction() -> None:
+    worlds = list(np.random.default_rng(0).normal(0.02, 0.01, size=(2000, 3)))
+    assert 0.94 < share_held(worlds, 0, 0.02) < 0.96 < share_held(worlds, 0.2, 0.02)

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from support import encode, gradient
 
-from imgclass_course.evaluation import Advice, Evaluation, write_report
+from imgclass_course.evaluation import Advice, Evaluation
+from imgclass_course.outputs.report import write_report
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 ATTACKS = (

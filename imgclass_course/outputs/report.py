@@ -1,0 +1,118 @@
+"""A page on a classifier, complete in one HTML file: what was measured, the worst mistakes, and what to do next.
+
+File names and classes come from strangers: the template escapes every one, and its policy forbids scripts.
+"""
+
+import base64
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ..evaluation import Advice, Evaluation, confusion_shares, most_confused, plot_curves, worst_mistakes
+from ..foundation.errors import ImageError
+from ..foundation.files import assets_folder, printable, write_text_whole
+from ..foundation.pictures import Picture, Pictures, PictureSource, _to_rgb, as_pictures
+from ..foundation.progress import progress_bar
+
+if TYPE_CHECKING:
+    import jinja2
+
+THUMBNAIL_SIZE = 160  # pixels of the longer side
+
+
+def write_report(
+    path: str | os.PathLike,
+    evaluation: Evaluation,
+    pictures: Pictures,
+    title: str = "Image classifier",
+    facts: Mapping[str, str] | None = None,
+    history: pd.DataFrame | None = None,
+    problems: pd.DataFrame | None = None,
+    top: int = 24,
+    advice: Advice | None = None,
+) -> None:
+    """Write a page on a classifier to the HTML file `path`, whole or not at all.
+
+    `pictures` are those of the evaluation, in its order; one that is gone leaves an empty place. `facts` are more names and
+    values to show, `history` is drawn by `plot_curves`, `problems` has the columns path and problem, of files that were
+    left out, and `top` says how many of the worst mistakes are shown. Raises `ValueError` where the number of pictures is
+    not that of the evaluation, and the `OSError` of a file that cannot be written.
+    """
+    given = list(as_pictures(pictures))
+    if len(given) != len(evaluation.labels):
+        raise ValueError(f"{len(given)} pictures for {len(evaluation.labels)} answers: give one for each answer.")
+    confusion, advice = evaluation.confusion(), advice or Advice()
+    shown = progress_bar(worst_mistakes(evaluation, top), "Report", "pictures")
+    page = _template().render(
+        title=title,
+        accuracy=str(evaluation.accuracy),
+        facts={**(facts or {}), **_unreadable(evaluation)},
+        advice=advice.sentences,
+        suspects=[(thumbnail(path), printable(Path(path).name), caption) for path, caption in advice.pictures],
+        confusion=confusion,
+        shares=confusion_shares(confusion),
+        confused=most_confused(confusion).to_dict("records"),
+        scores=evaluation.scores(),
+        curves=_curves_url(history),
+        mistakes=[_mistake(evaluation, row, given[row]) for row in shown],
+        problems=[] if problems is None else [(printable(name), why) for name, why in problems.itertuples(index=False)],
+    )
+    write_text_whole(Path(path), page)
+
+
+def thumbnail(picture: PictureSource | Picture) -> str:
+    """Return a small JPEG of a picture as a `data:` URL, empty where the picture cannot be read (any more)."""
+    try:
+        image = _to_rgb(next(as_pictures(picture)).content(), THUMBNAIL_SIZE)
+    except (ImageError, OSError):
+        return ""
+    image.thumbnail((THUMBNAIL_SIZE, THUMBNAIL_SIZE))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=80)
+    return _data_url(buffer.getvalue(), "jpeg")
+
+
+def _curves_url(history: pd.DataFrame | None) -> str:
+    """Return the curves of training as the `data:` URL of an SVG, empty where there are none."""
+    if history is None:
+        return ""
+    import matplotlib.pyplot as plt
+
+    buffer = io.BytesIO()
+    figure = plot_curves(history)
+    figure.savefig(buffer, format="svg")
+    plt.close(figure)
+    return _data_url(buffer.getvalue(), "svg+xml")
+
+
+def _data_url(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _template() -> "jinja2.Template":
+    import jinja2
+
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(assets_folder()), autoescape=True)
+    return environment.get_template("report.html")
+
+
+def _unreadable(evaluation: Evaluation) -> dict[str, str]:
+    """Return how many pictures could not be read, as a fact for the page; nothing where all could."""
+    count = int((evaluation.predicted < 0).sum())
+    return {"could not be read": f"{count} of {len(evaluation.labels)}, counted as wrong"} if count else {}
+
+
+def _mistake(evaluation: Evaluation, row: int, picture: Picture) -> dict[str, str]:
+    """Return what the page says of one wrong answer."""
+    unread = evaluation.predicted[row] < 0
+    return {
+        "url": thumbnail(picture),
+        "name": Path(picture.name).name,
+        "label": evaluation.classes[evaluation.labels[row]],
+        "predicted": "nothing" if unread else evaluation.answers[row],
+        "probability": "it cannot be read" if unread else f"{evaluation.probabilities[row].max():.0%}",
+    }
