@@ -1,10 +1,33 @@
-"""Modules:
+"""From a folder of pictures to an image classifier: the library that the lessons build.
 
-- `imgclass_course.cli`: The command `imgclass`: retrain, label, demo, audit, cache, data and lab."""
+    from imgclass_course import retrain
 
+    result = retrain("my_pictures/")
+    result.classifier.predict("new.jpg")
+
+Names are loaded when they are first used, so that `import imgclass_course` is fast.
+"""
+
+import importlib
 import logging
 import os
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .backbones import load_backbone as load_backbone
+    from .bottlenecks import extract as extract
+    from .classifiers import ImageClassifier as ImageClassifier
+    from .datasets import ImageFolder as ImageFolder
+    from .evaluation import Evaluation as Evaluation
+    from .evaluation import compare_paired as compare_paired
+    from .evaluation import evaluate as evaluate
+    from .features import Features as Features
+    from .outputs.classifier_files import load_classifier as load_classifier
+    from .outputs.classifier_files import save_classifier as save_classifier
+    from .outputs.run_files import save_run as save_run
+    from .transfer import fit as fit
+    from .transfer import retrain as retrain
 
 # TensorFlow reports its build and its every file at start-up; it reads this before it is imported. Errors stay visible.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -14,3 +37,31 @@ try:
     __version__ = version("imgclass_course")
 except PackageNotFoundError:  # run from a source folder that was never installed
     __version__ = "0+unknown"
+
+_MODULES = {  # where each public name is
+    "Evaluation": "evaluation",
+    "Features": "features",
+    "ImageClassifier": "classifiers",
+    "ImageFolder": "datasets",
+    "compare_paired": "evaluation",
+    "evaluate": "evaluation",
+    "extract": "bottlenecks",
+    "fit": "transfer",
+    "load_backbone": "backbones",
+    "load_classifier": "outputs.classifier_files",
+    "retrain": "transfer",
+    "save_classifier": "outputs.classifier_files",
+    "save_run": "outputs.run_files",
+}
+__all__ = [*_MODULES]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - functions and classes
+    """Load a public name (PEP 562)."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

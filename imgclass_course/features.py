@@ -4,6 +4,7 @@ Whatever changes the training set (resampling, weighting, augmented views) is a 
 changes training rows only.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -71,6 +72,13 @@ class Features:
         """Return the vectors [m, d] and classes [m] of one split."""
         chosen = (self.rows["split"] == name).to_numpy()
         return self.X[chosen], self.y[chosen]
+
+    def fingerprint(self, split: str) -> str:
+        """Return a hash of what a measurement on a split depends on: the network, the classes, the pictures in it."""
+        rows = self.rows[self.rows["split"] == split]
+        pictures = sorted(zip(rows["digest"], rows["label"].astype(str), strict=True))
+        parts = [self.backbone.fingerprint if self.backbone else "", *self.classes, *map(" ".join, pictures)]
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
     def join(self, *others: "Features") -> "Features":
         """Return these rows, then those of the others. Raises `FeaturesError` where they do not belong together."""

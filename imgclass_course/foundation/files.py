@@ -51,7 +51,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
         write(unfinished)
         unfinished.replace(path)
     except OSError:  # a folder cannot be replaced: another process was first
-        if not path.is_dir():
+        if not (path.is_dir() and unfinished.is_dir()):
             raise
     finally:
         remove(unfinished)

@@ -11,8 +11,9 @@ import click
 import numpy as np
 from PIL import Image
 
-from imgclass_course.images import MAX_IMAGE_BYTES, CourseError, ImageError, read_image
-from imgclass_course.transfer import ImageClassifier
+from ..classifiers import Classifier
+from ..foundation.errors import DemoError, ImageError
+from ..foundation.picture_files import MAX_IMAGE_BYTES, read_image
 
 if TYPE_CHECKING:
     import gradio
@@ -20,11 +21,7 @@ if TYPE_CHECKING:
 SHOWN_CLASSES = 5
 SHOWN_SIZE = 640  # pixels of the longer side of the picture on the page
 HOST = "127.0.0.1"  # this machine alone
-Answer = tuple["np.ndarray | None", "dict[str, float] | None", str]
-
-
-class DemoError(CourseError):
-    """A page that cannot be served."""
+Shown = tuple["np.ndarray | None", "dict[str, float] | None", str]
 
 
 def import_gradio() -> "gradio":
@@ -45,26 +42,26 @@ def shrink(image: np.ndarray) -> np.ndarray:
     return np.asarray(small)
 
 
-def answer(classifier: ImageClassifier, path: str | None) -> Answer:
+def answer(classifier: Classifier, path: str | None) -> Shown:
     """The picture in a dropped file, the probability of each class, and what is wrong with it, if anything is."""
     if path is None:
         return None, None, ""
     try:
         image = read_image(path)
-        [named] = classifier.predict([path], top=SHOWN_CLASSES)
     except ImageError as error:
         return None, None, f"This file cannot be used: {error}. Drop a photo or drawing, such as a JPEG or PNG file."
     except OSError as error:
         return None, None, f"This file cannot be read ({error.strerror}). Drop it once more."
-    return shrink(image), dict(named), ""
+    named = classifier.predict(path)
+    return shrink(image), dict(named.top(SHOWN_CLASSES)), ""
 
 
-def build_page(classifier: ImageClassifier) -> "gradio.Blocks":
+def build_page(classifier: Classifier) -> "gradio.Blocks":
     """Return the page: a place to drop a file, the picture in it, and the classes as bars."""
     gradio = import_gradio()
     with gradio.Blocks(title="Try the classifier", analytics_enabled=False) as page:
         gradio.Markdown(
-            f"# Try the classifier\nIt knows {len(classifier.classes)} classes. Nothing leaves this machine."
+            f"# Try the classifier\nIt knows {len(classifier.classes_)} classes. Nothing leaves this machine."
         )
         with gradio.Row():
             with gradio.Column():
@@ -76,7 +73,7 @@ def build_page(classifier: ImageClassifier) -> "gradio.Blocks":
     return page
 
 
-def serve(classifier: ImageClassifier, port: int | None = None, open_browser: bool = True) -> None:
+def serve(classifier: Classifier, port: int | None = None, open_browser: bool = True) -> None:
     """Serve the page on this machine alone, until Ctrl+C. Raises `OSError` where the port is taken.
 
     What is dropped is kept in a folder of its own, which goes when the server ends.

@@ -1,0 +1,123 @@
+"""`imgclass label` and `imgclass demo`: a saved classifier at work. They never import TensorFlow."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .options import PATH, options, print_problems
+
+if TYPE_CHECKING:
+    from imgclass_course.classifiers import Answer
+
+CLASSIFIER = Path("imgclass_classifier")
+SIZE = click.IntRange(min=1)
+
+old_options = options(  # of label_image.py, where a graph did not know how its pictures were prepared
+    click.option("--input_height", type=SIZE, help="Not needed: the classifier knows it."),
+    click.option("--input_width", type=SIZE, help="Not needed: the classifier knows it."),
+    click.option("--input_layer", help="Not needed: a classifier has one input."),
+    click.option("--output_layer", help="Not needed: a classifier has one output."),
+    click.option("--input_mean", type=float, help="Not needed: the classifier knows its preparation."),
+    click.option("--input_std", type=float, help="Not needed: the classifier knows its preparation."),
+)
+
+
+@click.command()
+@click.argument("pictures", nargs=-1, type=PATH)
+@click.option("--image", "more", multiple=True, type=PATH, help="A picture or folder; may be given several times.")
+@click.option("--graph", type=PATH, default=CLASSIFIER, show_default=True, help="Folder of the classifier.")
+@click.option("--labels", type=PATH, help="A file with other names for the classes, one per line.")
+@click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Answers per picture.")
+@old_options
+def label(
+    pictures: tuple[Path, ...], more: tuple[Path, ...], graph: Path, labels: Path | None, top: int, **unneeded: object
+) -> None:
+    """Name what is in PICTURES, or in all pictures of a folder, with a classifier that `imgclass retrain` made.
+
+    \b
+    Example:
+      imgclass label --graph my_classifier one.jpg two.png holidays/
+    """
+    from imgclass_course.outputs.classifier_files import load_classifier
+
+    given = [*pictures, *more]
+    if not given:
+        raise click.UsageError("Name at least one picture: imgclass label PICTURE, or --image PICTURE.")
+    if graph.is_file():
+        raise click.UsageError(f"--graph names a folder that `imgclass retrain` wrote; {graph} is a file.")
+    classifier = load_classifier(graph)
+    _check_unneeded(unneeded, classifier.image_size)
+    names = _read_labels(labels, classifier.classes_) if labels else classifier.classes_
+    paths = [path for chosen in given for path in _files(chosen)]
+    answers = classifier.predict(paths)
+    renamed = dict(zip(classifier.classes_, names, strict=True))
+    for path, answer in zip(paths, answers, strict=True):
+        if not answer.problem:
+            _print_answer(path, answer, renamed, top)
+    problems = [(str(path), answer.problem) for path, answer in zip(paths, answers, strict=True) if answer.problem]
+    print_problems(problems)
+    if len(problems) == len(paths):
+        raise click.ClickException("None of the pictures could be read.")
+
+
+def _check_unneeded(given: dict[str, object], image_size: int) -> None:
+    """Say that options of the old script are not needed; raise `click.UsageError` where they contradict."""
+    flags = [f"--{name}" for name, value in given.items() if value is not None]
+    for name in ("input_height", "input_width"):
+        if given[name] not in (None, image_size):
+            raise click.UsageError(
+                f"--{name} {given[name]}: this classifier takes pictures of {image_size} pixels. Leave the option out."
+            )
+    if flags:
+        click.echo(f"Not needed, the classifier knows it: {', '.join(flags)}", err=True)
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """Yield the path, or the files in the folder that it is, sorted, hidden ones left out."""
+    from imgclass_course.foundation.folder_listing import walk_files
+
+    if not path.is_dir():
+        yield path
+        return
+    found = [Path(state.path) for state, _ in walk_files(path, str(path.resolve()))]
+    if not found:
+        raise click.UsageError(f"There are no files in the folder {path}.")
+    yield from found
+
+
+def _print_answer(path: Path, answer: "Answer", renamed: dict[str, str], top: int) -> None:
+    from imgclass_course.foundation.files import printable
+
+    click.echo(printable(path))
+    for name, probability in answer.top(top):
+        click.echo(f"  {renamed[name]} (score = {probability:.5f})")
+
+
+def _read_labels(path: Path, classes: Sequence[str]) -> list[str]:
+    try:
+        names = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{path} is no text in UTF-8: it should hold one label per line.") from None
+    if len(names) != len(classes):
+        raise click.UsageError(f"{path} has {len(names)} labels and the classifier has {len(classes)} classes.")
+    return names
+
+
+@click.command()
+@click.argument("folder", required=False, type=PATH, default=CLASSIFIER)
+@click.option("--port", type=click.IntRange(1, 65535), help="A free one from 7860 on, by default.")
+@click.option("--no_browser", "--no-browser", is_flag=True, help="Only print the address.")
+def demo(folder: Path, port: int | None, no_browser: bool) -> None:
+    """Serve a page on this machine for trying the classifier in FOLDER: drop a picture, see its classes.
+
+    \b
+    Example:
+      imgclass demo my_classifier/
+    """
+    from imgclass_course.outputs.classifier_files import load_classifier
+    from imgclass_course.outputs.demo import import_gradio, serve
+
+    import_gradio()  # what is missing is said before the classifier is loaded
+    serve(load_classifier(folder), port, not no_browser)

@@ -1,0 +1,83 @@
+"""Kinds of numbers, and options that several commands have."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable)
+PATH = click.Path(path_type=Path)
+SHOWN_PROBLEMS = 10
+
+
+class FiniteRange(click.FloatRange):
+    """A range that leaves out `nan` and `inf`, which compare with nothing."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number, or end the command with what is wrong with it."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a number to compute with.", param, ctx)
+        return number
+
+
+class CountOrAll(click.IntRange):
+    """A number of pictures from 1 on, or -1 for all."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number, or end the command with what is wrong with it."""
+        number = super().convert(value, param, ctx)
+        if number == 0:
+            self.fail("0 pictures are none to measure on; -1 means all.", param, ctx)
+        return number
+
+
+def options(*listed: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return several options as one decorator; `--help` lists them in this order."""
+
+    def add(command: Command) -> Command:
+        for option in reversed(listed):
+            command = option(command)
+        return command
+
+    return add
+
+
+def percentage(name: str, what: str) -> Callable[[Command], Command]:
+    """Return the option for the share of a split."""
+    return click.option(f"--{name}_percentage", type=FiniteRange(0, 99), default=10, show_default=True, help=what)
+
+
+bottleneck_dir = click.option(
+    "--bottleneck_dir", type=PATH, help="Folder of the bottleneck store; the user's cache folder by default."
+)
+
+data_options = options(
+    click.argument("folder", required=False, type=PATH),
+    click.option("--image_dir", type=PATH, help="The folder, where it is not an argument."),
+    percentage("testing", "Share of pictures kept to measure the result; 0 for none."),
+    percentage("validation", "Share of pictures kept to follow the training; 0 for none."),
+    click.option("--seed", default=0, show_default=True, help="Of the split and of the training."),
+)
+
+
+def choose_folder(command: str, folder: Path | None, image_dir: Path | None) -> Path:
+    """Return the folder of pictures, which may be given in two ways."""
+    chosen = folder or image_dir
+    if chosen is None or (folder is not None and image_dir is not None):
+        raise click.UsageError(f"Name the folder of pictures once: imgclass {command} FOLDER, or --image_dir FOLDER.")
+    return chosen
+
+
+def print_problems(problems: list[tuple[str, str]]) -> None:
+    """List files that were left out, to standard error."""
+    from imgclass_course.foundation.files import printable
+
+    if problems:
+        click.echo(f"{len(problems)} files are no readable picture and were left out:", err=True)
+    for path, problem in problems[:SHOWN_PROBLEMS]:
+        click.echo(f"  {printable(path)}: {problem}", err=True)
+    if len(problems) > SHOWN_PROBLEMS:
+        click.echo(f"  … and {len(problems) - SHOWN_PROBLEMS} more: imgclass audit lists them all", err=True)

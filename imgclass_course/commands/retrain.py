@@ -1,0 +1,280 @@
+"""`imgclass retrain`: the flags of TensorFlow's `retrain.py`, with their meaning, and some more."""
+
+import logging
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import (
+    PATH,
+    CountOrAll,
+    FiniteRange,
+    bottleneck_dir,
+    choose_folder,
+    data_options,
+    options,
+    print_problems,
+)
+
+if TYPE_CHECKING:
+    import keras
+
+    from imgclass_course.evaluation import Evaluation
+    from imgclass_course.features import Features
+    from imgclass_course.transfer import Retraining
+
+DISTORTIONS = ("flip_left_right", "random_crop", "random_scale", "random_brightness")
+COUNT, RATE, SHARE, LIMIT = click.IntRange(min=1), FiniteRange(min=0, min_open=True), click.IntRange(0, 99), CountOrAll(-1)
+# Flags that only a head trained in steps has a use for, and what `fit` calls them.
+STEP_FLAGS = {
+    "how_many_training_steps": "steps",
+    "learning_rate": "learning_rate",
+    "train_batch_size": "batch_size",
+    "eval_step_interval": "eval_interval",
+}
+CALLBACK_FLAGS = ("checkpoint_path", "intermediate_output_graphs_dir", "intermediate_store_frequency")
+LOG_LEVELS = {"DEBUG": "0", "INFO": "0", "WARN": "1", "ERROR": "2", "FATAL": "3"}  # as TensorFlow's C++ code counts
+EXAMPLE = """\b
+Example, on a folder with one folder of pictures per class:
+  imgclass retrain my_pictures/ --output_graph my_classifier
+"""
+
+network_options = options(
+    click.option("--architecture", "--tfhub_module", "architecture", default="mobilenet_v1_100_224", show_default=True,
+                 help="Pretrained network: a short name, a TF Hub handle, a SavedModel folder, or keras:NAME."),
+    click.option("--weights", type=PATH, help="A file of weights for keras:NAME; else they are Keras's, downloaded."),
+    click.option("--model_dir", type=PATH, help="Where downloaded TF Hub modules are kept."),
+)  # fmt: skip
+training_options = options(
+    click.option("--head", type=click.Choice(["keras", "logistic"]), default="keras", show_default=True,
+                 help="The last layer: trained in steps, or scikit-learn's logistic regression, which needs no steps."),
+    click.option("--how_many_training_steps", type=COUNT, default=500, show_default=True, help="Training steps."),
+    click.option("--learning_rate", type=RATE, default=0.001, show_default=True, help="Of Adam."),
+    click.option("--train_batch_size", type=COUNT, default=100, show_default=True, help="Pictures per step."),
+    click.option("--eval_step_interval", type=COUNT, default=25, show_default=True, help="Steps between measurements."),
+    click.option("--validation_batch_size", type=LIMIT, default=-1, help="Pictures per measurement; -1: all."),
+    click.option("--test_batch_size", type=LIMIT, default=-1, help="Pictures of the final test; -1: all."),
+    click.option("--summaries_dir", type=PATH,
+                 help="Where to write TensorBoard summaries, each run in a folder of its own (run_001, …)."),
+    click.option("--checkpoint_path", type=PATH,
+                 help="File that keeps the best head (.keras); one of an earlier run stays if it is better."),
+    click.option("--intermediate_output_graphs_dir", type=PATH, help="Where to keep states on the way."),
+    click.option("--intermediate_store_frequency", type=click.IntRange(min=0), default=0,
+                 help="Steps between them; 0: none."),
+)  # fmt: skip
+distortion_options = options(
+    click.option("--flip_left_right", is_flag=True, help="Train on mirrored pictures too."),
+    click.option("--random_crop", type=SHARE, default=0, help="Margin in percent to crop away at random."),
+    click.option("--random_scale", type=SHARE, default=0, help="Percent to enlarge by at random."),
+    click.option("--random_brightness", type=SHARE, default=0, help="Percent to change the brightness by at random."),
+    click.option("--augmented_views", type=COUNT, show_default="4",
+                 help="Distorted views per training picture, where a distortion is asked for."),
+)  # fmt: skip
+output_options = options(
+    click.option("--output_graph", type=PATH, default=Path("imgclass_classifier"), show_default=True,
+                 help="Folder of the classifier, with metrics.json and report.html."),
+    click.option("--output_labels", type=PATH, help="A further file with the labels, one per line."),
+    click.option("--report", type=PATH, help="Where to write the report instead."),
+    click.option("--saved_model_dir", type=PATH, help="Also export a SavedModel there: pixels in, probabilities out."),
+    click.option("--final_tensor_name", default="final_result", show_default=True,
+                 help="Name of the SavedModel's output."),
+    click.option("--print_misclassified_test_images", is_flag=True, help="List the test pictures that it got wrong."),
+    click.option("--logging_verbosity", type=click.Choice(list(LOG_LEVELS)), default="ERROR",
+                 help="Of TensorFlow's own messages."),
+)  # fmt: skip
+
+
+@click.command(epilog=EXAMPLE)
+@data_options
+@bottleneck_dir
+@network_options
+@training_options
+@distortion_options
+@output_options
+@click.pass_context
+def retrain(context: click.Context, folder: Path | None, image_dir: Path | None, **flags: Any) -> None:  # noqa: ANN401
+    """Train a classifier on FOLDER, which holds one folder of pictures per class.
+
+    A folder with train, validation or test inside keeps that split. Otherwise pictures are split by their content.
+    """
+    chosen = choose_folder("retrain", folder, image_dir)
+    given = {name for name in flags if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT}
+    _check_flags(flags, given)
+    _check_outputs(flags)
+    _set_verbosity(flags["logging_verbosity"])
+    if flags["model_dir"]:
+        os.environ["TFHUB_CACHE_DIR"] = str(flags["model_dir"])
+    result = _retrain(chosen, flags)
+    _write_outputs(result, flags)
+    _print_result(result, flags)
+
+
+def _check_flags(flags: dict[str, Any], given: set[str]) -> None:
+    """Raise `click.UsageError` for flags that do not go together."""
+    if flags["checkpoint_path"] and flags["checkpoint_path"].suffix != ".keras":
+        raise click.UsageError(f"The file of --checkpoint_path ends with .keras; {flags['checkpoint_path']} does not.")
+    if flags["augmented_views"] and not any(flags[name] for name in DISTORTIONS):
+        raise click.UsageError("--augmented_views needs a distortion, such as --flip_left_right.")
+    stray = [f"--{name}" for name in (*STEP_FLAGS, *CALLBACK_FLAGS) if name in given]
+    if flags["head"] != "keras" and stray:
+        raise click.UsageError(f"{', '.join(stray)}: only --head keras is trained in steps. Leave out one or the other.")
+
+
+def _check_outputs(flags: dict[str, Any]) -> None:
+    """Raise `click.UsageError` for an output that cannot be written: better now than after the training."""
+    folders = ("output_graph", "saved_model_dir", "summaries_dir", "intermediate_output_graphs_dir")
+    for flag in (*folders, "output_labels", "report", "checkpoint_path"):
+        path = flags[flag]
+        if path is None:
+            continue
+        if path.exists() and path.is_dir() != (flag in folders):
+            raise click.UsageError(f"--{flag} {path} is a {'file' if flag in folders else 'folder'}: name another.")
+        there = next(parent for parent in (path, *path.parents) if parent.exists())
+        writable = os.access(there, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+        if not writable or (there != path and not there.is_dir()):
+            raise click.UsageError(f"--{flag} {path} cannot be written, since {there} cannot: name another.")
+
+
+def _set_verbosity(level: str) -> None:
+    """Let TensorFlow say as much as is asked for; its C++ code reads this when it is imported."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = LOG_LEVELS[level]
+    logger = logging.getLogger("tensorflow")
+    if level in ("DEBUG", "INFO"):
+        for noise in list(logger.filters):
+            logger.removeFilter(noise)
+    logger.setLevel(level)
+
+
+def _retrain(folder: Path, flags: dict[str, Any]) -> "Retraining":
+    from imgclass_course.backbones import load_backbone
+    from imgclass_course.transfer import retrain
+
+    augmentation, distortions = None, {name: flags[name] for name in DISTORTIONS}
+    if any(distortions.values()):
+        from imgclass_course.augmentation import retrain_distortions
+
+        augmentation = retrain_distortions(**distortions)
+    stepwise, kept = flags["head"] == "keras", []
+    result = retrain(
+        folder,
+        backbone=load_backbone(flags["architecture"], weights=flags["weights"]),
+        head=flags["head"],
+        bottleneck_dir=flags["bottleneck_dir"],
+        validation_percentage=flags["validation_percentage"],
+        testing_percentage=flags["testing_percentage"],
+        seed=flags["seed"],
+        augmentation=augmentation,
+        views=flags["augmented_views"],
+        validation_size=flags["validation_batch_size"],
+        callbacks=(lambda features: _callbacks(features, flags, kept)) if stepwise else (),
+        **({name: flags[flag] for flag, name in STEP_FLAGS.items()} if stepwise else {}),
+    )
+    if flags["checkpoint_path"] and not kept:
+        click.echo(f"{flags['checkpoint_path']} keeps its earlier head: this run was not better.", err=True)
+    return result
+
+
+def _callbacks(features: "Features", flags: dict[str, Any], kept: list[Path]) -> list["keras.callbacks.Callback"]:
+    """Return what writes files while the training runs; the checkpoints that it writes are added to `kept`."""
+    import keras
+
+    callbacks = []
+    if flags["summaries_dir"]:
+        from imgclass_course.training import new_run_folder
+
+        flags["summaries_dir"] = new_run_folder(flags["summaries_dir"])  # so that the curves of runs do not mix
+        callbacks.append(keras.callbacks.TensorBoard(flags["summaries_dir"]))
+    if flags["checkpoint_path"]:
+        callbacks.append(_checkpoint(features, flags["checkpoint_path"], kept))
+    if flags["intermediate_store_frequency"]:
+        callbacks.append(_intermediate_states(features, flags))
+    return callbacks
+
+
+def _checkpoint(features: "Features", path: Path, kept: list[Path]) -> "keras.callbacks.Callback":
+    """Keep the best head in a file."""
+    from imgclass_course.training import BestCheckpoint
+
+    split = "validation" if "validation" in features.splits else "train"
+    measure = "val_accuracy" if split == "validation" else "accuracy"
+    checkpoint = BestCheckpoint(path, measure, about=features.fingerprint(split), saved=kept)
+    return checkpoint.callback()
+
+
+def _intermediate_states(features: "Features", flags: dict[str, Any]) -> "keras.callbacks.Callback":
+    """Save the classifier every so many steps."""
+    import keras
+
+    from imgclass_course.classifiers import ImageClassifier
+    from imgclass_course.foundation.files import printable
+    from imgclass_course.outputs.classifier_files import save_classifier
+    from imgclass_course.transfer import KerasHead, measured_steps
+
+    steps = flags["how_many_training_steps"]
+    interval = min(flags["eval_step_interval"], steps)
+    every = max(1, round(flags["intermediate_store_frequency"] / interval))
+    ends = measured_steps(steps, interval)
+    parent = flags["intermediate_output_graphs_dir"] or flags["output_graph"] / "intermediate"
+
+    def keep(epoch: int, logs: dict | None = None) -> None:
+        if (epoch + 1) % every == 0:
+            names = tuple(map(printable, features.classes))
+            classifier = ImageClassifier(features.backbone, KerasHead(callback.model), names)
+            save_classifier(classifier, parent / f"step_{ends[epoch]}")
+
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=keep)
+    return callback
+
+
+def _write_outputs(result: "Retraining", flags: dict[str, Any]) -> None:
+    from imgclass_course.next_steps import advise
+    from imgclass_course.outputs.classifier_files import LABELS
+    from imgclass_course.outputs.run_files import export_saved_model, save_run
+
+    save_run(result, flags["output_graph"], flags["report"], flags["test_batch_size"], advise(result))
+    if flags["output_labels"]:
+        shutil.copyfile(flags["output_graph"] / LABELS, flags["output_labels"])
+    if flags["saved_model_dir"]:
+        export_saved_model(result.classifier, flags["saved_model_dir"], flags["final_tensor_name"])
+    if flags["summaries_dir"]:
+        from imgclass_course.outputs.summaries import write_summaries
+
+        write_summaries(result, flags["summaries_dir"])
+
+
+def _print_result(result: "Retraining", flags: dict[str, Any]) -> None:
+    split, features = result.final_split, result.features
+    evaluation = result.evaluate(split, flags["test_batch_size"])
+    counts = result.folder.counts()
+    totals = counts.sum()
+    pictures = ", ".join(f"{count} {name}" for name, count in totals.items())
+    click.echo(f"{len(result.classifier.classes_)} classes, {totals.sum()} pictures: {pictures}")
+    for name in result.folder.splits:
+        _print_unmeasured(counts.index[counts[name] == 0], name)
+    click.echo(f"Bottlenecks: {features.reused} from the store, {features.computed} computed")
+    print_problems(list(result.folder.problems.itertuples(index=False)))
+    click.echo(f"Accuracy on {split} pictures: {evaluation.accuracy}")
+    if flags["print_misclassified_test_images"]:
+        _print_mistakes(result.paths(split, flags["test_batch_size"]), evaluation)
+    click.echo(f"Classifier: {flags['output_graph']}")
+    click.echo(f"Report:     {flags['report'] or flags['output_graph'] / 'report.html'}")
+
+
+def _print_unmeasured(labels: Sequence[str], split: str) -> None:
+    """Say, to standard error, of which classes a split has no picture."""
+    from imgclass_course.foundation.files import printable
+
+    if len(labels):
+        click.echo(f"No {split} picture of {', '.join(map(printable, labels))}: add some to measure that.", err=True)
+
+
+def _print_mistakes(paths: Sequence[Path], evaluation: "Evaluation") -> None:
+    from imgclass_course.foundation.files import printable
+
+    for path, label, predicted in zip(paths, evaluation.labels, evaluation.predicted, strict=True):
+        if label != predicted:
+            click.echo(f"  {printable(path)}: {evaluation.classes[label]}, taken for {evaluation.classes[predicted]}")

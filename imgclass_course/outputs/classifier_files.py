@@ -1,0 +1,291 @@
+"""A classifier as a folder: written whole or not at all, run without TensorFlow, and trusted in nothing.
+
+    classifier.json        what it is, and the SHA-256 of the other files
+    model-HASH.tflite      pixels [1, size, size, 3] uint8 in, probabilities [1, k] float32 out, for LiteRT
+    head-HASH.keras/.npz   the head alone, for going on training
+    labels.txt             the names of the classes, for people
+
+The files' names hold their hashes and `classifier.json` is renamed into place at the end, so that whatever interrupts a
+saving, the folder holds the new classifier or the one from before, never a mixture.
+"""
+
+import hashlib
+import io
+import json
+import os
+import warnings
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..classifiers import Head, ImageClassifier, Outcome, PictureClassifier, run_on_pictures
+from ..foundation.errors import ClassifierError, TrainingError
+from ..foundation.files import printable, write_text_whole, write_whole
+from ..foundation.litert import add_head, convert_network
+from ..foundation.pictures import Picture
+from ..foundation.runners import LiteRTRunner
+
+if TYPE_CHECKING:
+    from ..backbones import Backbone
+
+FORMAT = 2
+DESCRIPTION = "classifier.json"
+LABELS = "labels.txt"
+MAX_FILE_BYTES = 2_000_000_000
+MAX_IMAGE_SIZE = 4096
+HASH_LENGTH = 12  # characters of a hash in a file's name
+MAX_DESCRIPTION_BYTES = 10_000_000
+# What the file of a Keras head may name; with others, loading it could run code of a stranger's.
+MODULES = ("keras", "keras.src.models.sequential", "keras.src.models.functional", "keras.layers", "keras.initializers",
+           "keras.regularizers", "keras.constraints", "builtins")  # fmt: skip
+LAYERS = ("InputLayer", "Dense", "Dropout", "GaussianNoise", "BatchNormalization", "LayerNormalization", "Activation",
+          "ReLU", "LeakyReLU", "Softmax", "Add", "Concatenate")  # fmt: skip
+KINDS = {"backbone": str, "fingerprint": str, "image_size": int, "classes": list, "files": dict}
+
+
+@dataclass(frozen=True, eq=False)
+class SavedClassifier(PictureClassifier):
+    """A classifier out of a folder. It needs neither TensorFlow nor the backbone."""
+
+    classes_: Sequence[str]
+    image_size: int  # pixels
+    backbone_name: str
+    runner: LiteRTRunner = field(repr=False)
+
+    def outcomes(self, pictures: Sequence[Picture]) -> list[Outcome]:
+        """Return the probabilities [k] float32 of each picture, or why it cannot be read; on all cores."""
+        return run_on_pictures(self.runner, self.image_size, pictures)
+
+
+def save_classifier(classifier: ImageClassifier, folder: str | os.PathLike) -> None:
+    """Write a classifier into a folder. Raises `ClassifierError` for a head that cannot be kept.
+
+    One whose network LiteRT cannot run is saved without its model: it needs its backbone when it is loaded.
+    """
+    folder = Path(folder)
+    contents = {"head": _head_file(classifier), "model": _model_file(classifier)}
+    contents = {kind: found for kind, found in contents.items() if found}
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {kind: _write_hashed(folder, kind, *found) for kind, found in contents.items()}
+    description = _describe(classifier) | {"files": files}
+    write_text_whole(folder / DESCRIPTION, json.dumps(description, indent=2))
+    write_text_whole(folder / LABELS, "".join(f"{name}\n" for name in description["classes"]))
+    _remove_others(folder, {entry["name"] for entry in files.values()})
+
+
+def _head_file(classifier: ImageClassifier) -> tuple[str, bytes]:
+    """Return the ending and the bytes of the file that keeps the head."""
+    head = classifier.head
+    if hasattr(head, "model"):
+        return ".keras", _keras_bytes(head.model)
+    if not hasattr(head, "weights"):
+        kind = type(getattr(head, "estimator", head)).__name__
+        raise ClassifierError(f"A head of the kind {kind} cannot be saved: use 'logistic' or a Keras head.")
+    buffer = io.BytesIO()
+    np.savez(buffer, weights=head.weights, bias=head.bias)
+    return ".npz", buffer.getvalue()
+
+
+def _keras_bytes(model: Any) -> bytes:  # noqa: ANN401 - a Keras model
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "head.keras"
+        model.save(path)
+        return path.read_bytes()
+
+
+def _model_file(classifier: ImageClassifier) -> tuple[str, bytes] | None:
+    """Return the ending and the bytes of the LiteRT file, if LiteRT can run this network."""
+    try:
+        return ".tflite", _litert_model(classifier)
+    except Exception as error:  # converters fail in many ways; each means the same
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        warnings.warn(f"The classifier is saved without a LiteRT file ({reason}): it needs its backbone.", stacklevel=3)
+        return None
+
+
+def _litert_model(classifier: ImageClassifier) -> bytes:
+    from ..backbones import litert_file
+
+    backbone, head = classifier.backbone, classifier.head
+    try:
+        layers = head.dense_layers()
+    except TrainingError:  # a head of other layers: TensorFlow converts it together with the network
+        import keras
+
+        network = backbone.network()
+        return convert_network(lambda pixels: keras.ops.softmax(head.scores(network(pixels))), backbone.image_size)
+    return add_head(litert_file(backbone), layers)
+
+
+def _write_hashed(folder: Path, kind: str, ending: str, data: bytes) -> dict[str, str]:
+    digest = hashlib.sha256(data).hexdigest()
+    name = f"{kind}-{digest[:HASH_LENGTH]}{ending}"
+    write_whole(folder / name, lambda path: path.write_bytes(data))
+    return {"name": name, "sha256": digest}
+
+
+def _describe(classifier: ImageClassifier) -> dict[str, Any]:
+    versions = {}
+    for name in ("imgclass_course", "keras", "tensorflow", "ai-edge-litert", "scikit-learn", "pillow"):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return {
+        "format": FORMAT,
+        "backbone": classifier.backbone.name,
+        "fingerprint": classifier.backbone.fingerprint,
+        "image_size": classifier.backbone.image_size,
+        "classes": [printable(name) for name in classifier.classes_],
+        "versions": versions,
+    }
+
+
+def _remove_others(folder: Path, kept: set[str]) -> None:
+    """Remove what earlier savings left: files named as ours are, and those of format 1."""
+    for pattern in ("head-*.keras", "head-*.npz", "model-*.tflite", "head.keras"):
+        for path in folder.glob(pattern):
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
+
+
+def load_classifier(
+    folder: str | os.PathLike, backbone: "Backbone | None" = None
+) -> SavedClassifier | ImageClassifier:
+    """Read a classifier out of a folder. Raises `ClassifierError` with what is wrong and what to do.
+
+    Without a `backbone` its LiteRT file is used, which needs nothing else; nothing that the folder names is downloaded,
+    opened or run. With one, which must be the network that it was trained on, it can be trained further and looked into.
+    """
+    folder = Path(folder)
+    description = _read_description(folder)
+    if backbone is None:
+        return _saved_classifier(folder, description)
+    if backbone.fingerprint != description["fingerprint"]:
+        raise ClassifierError(
+            f"The classifier in {printable(folder)} was trained on another network than {backbone.name}: its answers "
+            f"would be wrong. Give {description['backbone']} as it was then, or train again."
+        )
+    return ImageClassifier(backbone, _load_head(folder, description), tuple(description["classes"]))
+
+
+def _refusal(folder: Path, reason: str) -> ClassifierError:
+    return ClassifierError(f"{printable(folder)} holds no classifier that can be read ({reason}).")
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    path = folder / DESCRIPTION
+    try:
+        if path.stat().st_size > MAX_DESCRIPTION_BYTES:
+            raise _refusal(folder, f"{DESCRIPTION} is too large")
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _refusal(folder, str(error) or type(error).__name__) from error
+    if isinstance(description, dict) and description.get("format") == 1:
+        raise ClassifierError(
+            f"The classifier in {printable(folder)} was saved by an earlier version of the course (format 1): train it "
+            "again with imgclass retrain, which takes seconds where its pictures are still in the store."
+        )
+    _check_description(folder, description)
+    return description
+
+
+def _check_description(folder: Path, description: Any) -> None:  # noqa: ANN401 - whatever the file holds
+    """Raise `ClassifierError` unless everything that is used later is there and of its kind."""
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        raise _refusal(folder, f"{DESCRIPTION} has no format that this version of the course reads")
+    for name, kind in KINDS.items():
+        if not isinstance(description.get(name), kind):
+            raise _refusal(folder, f"{name} in {DESCRIPTION} is missing or wrong")
+    if not 0 < description["image_size"] <= MAX_IMAGE_SIZE or description["image_size"] is True:
+        raise _refusal(folder, f"image_size in {DESCRIPTION} is {description['image_size']}")
+    if len(description["classes"]) < 1 or not all(isinstance(name, str) for name in description["classes"]):
+        raise _refusal(folder, f"classes in {DESCRIPTION} are no names")
+
+
+def _read_file(folder: Path, description: dict[str, Any], kind: str) -> tuple[str, bytes]:
+    """Return the ending and the bytes of one of the files, which must be those that the description is about."""
+    entry = description["files"].get(kind)
+    if not isinstance(entry, dict) or not all(isinstance(entry.get(part), str) for part in ("name", "sha256")):
+        raise _refusal(folder, f"it has no {kind} file")
+    name = entry["name"]
+    if Path(name).name != name or not name.startswith(f"{kind}-"):  # nothing outside the folder
+        raise _refusal(folder, f"{printable(name)} is no name of its {kind} file")
+    try:
+        if (folder / name).stat().st_size > MAX_FILE_BYTES or not (folder / name).is_file():
+            raise _refusal(folder, f"{name} is too large, or no file")
+        data = (folder / name).read_bytes()
+    except OSError as error:
+        raise _refusal(folder, f"{name}: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != entry["sha256"]:
+        raise _refusal(folder, f"{name} is damaged or of another classifier")
+    return Path(name).suffix, data
+
+
+def _saved_classifier(folder: Path, description: dict[str, Any]) -> SavedClassifier:
+    if "model" not in description["files"]:
+        raise ClassifierError(
+            f"The classifier in {printable(folder)} has no LiteRT file: load it in Python with its backbone, "
+            f"load_classifier({str(folder)!r}, load_backbone({description['backbone']!r}))."
+        )
+    _, data = _read_file(folder, description, "model")
+    try:
+        runner = LiteRTRunner(data)
+    except (ValueError, RuntimeError) as error:
+        raise _refusal(folder, f"its LiteRT file cannot be run: {str(error).splitlines()[0]}") from error
+    size, classes = description["image_size"], description["classes"]
+    if runner.input_shape != (1, size, size, 3) or runner.output_shape != (1, len(classes)):
+        raise _refusal(folder, f"its LiteRT file is not one from {size} pixels to {len(classes)} classes")
+    return SavedClassifier(tuple(classes), size, description["backbone"], runner)
+
+
+def _load_head(folder: Path, description: dict[str, Any]) -> Head:
+    ending, data = _read_file(folder, description, "head")
+    try:
+        return _logistic_head(data) if ending == ".npz" else _keras_head(data)
+    except Exception as error:  # readers of damaged or strange files fail in many ways
+        raise _refusal(folder, f"its head cannot be read: {str(error).splitlines()[0][:200]}") from error
+
+
+def _logistic_head(data: bytes) -> Head:
+    from ..transfer import LogisticHead
+
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return LogisticHead(arrays["weights"], arrays["bias"])
+
+
+def _keras_head(data: bytes) -> Head:
+    """Load a head whose file names nothing but Keras's own ordinary layers: no code of the file is run."""
+    import tempfile
+
+    import keras
+
+    from ..transfer import KerasHead
+
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        _check_layers(json.loads(archive.read("config.json")))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "head.keras"
+        path.write_bytes(data)
+        return KerasHead(keras.models.load_model(path, safe_mode=True, compile=False))
+
+
+def _check_layers(config: Any) -> None:  # noqa: ANN401 - parsed JSON
+    """Raise `ValueError` where a Keras configuration names a class that a head has no use for."""
+    if isinstance(config, list):
+        for part in config:
+            _check_layers(part)
+    elif isinstance(config, dict):
+        module, name = config.get("module", "keras"), config.get("class_name", "")
+        if module not in MODULES or (module == "keras.layers" and name not in LAYERS) or config.get("registered_name"):
+            raise ValueError(f"{module}.{name} is no part of a head")
+        for key, part in config.items():
+            if key != "compile_config":  # not read: a head is compiled anew
+                _check_layers(part)

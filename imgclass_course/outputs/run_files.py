@@ -1,0 +1,121 @@
+"""What a training leaves behind: the classifier, `metrics.json` for programs, and `report.html` for people."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..evaluation import Advice
+from ..foundation.files import printable, write_text_whole
+from ..foundation.threads import hide_native_logs
+from ..transfer import Retraining
+from .classifier_files import save_classifier
+from .report import write_report
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from ..classifiers import ImageClassifier
+
+
+def metrics(result: Retraining, test_limit: int = -1) -> dict[str, Any]:
+    """Return what a program may want to know of a run: accuracies with intervals, counts, settings.
+
+    `test_limit` is the number of test pictures to measure on; -1: all.
+    """
+    limits = {"test": test_limit}
+    accuracies = {split: result.evaluate(split, limits.get(split, -1)).accuracy for split in result.folder.splits}
+    return {
+        "accuracy": {
+            split: {
+                "value": accuracy.value,
+                "interval": accuracy.interval,
+                "correct": accuracy.correct,
+                "n": accuracy.n,
+            }
+            for split, accuracy in accuracies.items()
+        },
+        "classes": list(result.classifier.classes_),
+        "backbone": result.classifier.backbone.name,
+        **training_facts(result),
+        "bottlenecks": {"reused": result.features.reused, "computed": result.features.computed},
+        "left_out": {printable(path): problem for path, problem in result.folder.problems.itertuples(index=False)},
+    }
+
+
+def training_facts(result: Retraining) -> dict[str, Any]:
+    """Return the kind of the head, and the steps of its training or the strength that was chosen."""
+    facts: dict[str, Any] = {"head": type(result.classifier.head).__name__}
+    if result.history.index.name == "steps":
+        facts |= {"steps": int(result.history.index[-1]), "best_step": int(result.best)}
+    elif result.history.index.name == "strength":
+        facts |= {"strength": result.best}
+    return facts
+
+
+def save_run(
+    result: Retraining,
+    folder: str | os.PathLike,
+    report: str | os.PathLike | None = None,
+    test_limit: int = -1,
+    advice: Advice | None = None,
+) -> None:
+    """Write the classifier, metrics.json and report.html (or the file named by `report`) into a folder.
+
+    `test_limit` is the number of test pictures that the report is about (-1: all); it begins with `advice`.
+    """
+    folder = Path(folder)
+    save_classifier(result.classifier, folder)
+    write_text_whole(folder / "metrics.json", json.dumps(metrics(result, test_limit), indent=2))
+    limit = test_limit if result.final_split == "test" else -1
+    evaluation = result.evaluate(result.final_split, limit)
+    pictures = result.paths(result.final_split, limit)
+    name = printable(result.folder.root.name) if result.folder.root else "pictures in memory"
+    facts = _facts(result, len(evaluation.labels))
+    write_report(
+        report or folder / "report.html",
+        evaluation,
+        pictures,
+        f"Classifier of {name}",
+        facts,
+        None if result.history.empty else result.history,
+        result.folder.problems,
+        advice=advice,
+    )
+
+
+def _facts(result: Retraining, measured: int) -> dict[str, str]:
+    """Return what the report says of a run, as name: value."""
+    backbone, counts = result.classifier.backbone, result.folder.counts().sum()
+    return {
+        "measured on": f"{measured} {result.final_split} pictures",
+        "classes": ", ".join(result.classifier.classes_),
+        "pictures": ", ".join(f"{count} {name}" for name, count in counts.items()),
+        "backbone": f"{backbone.name} ({backbone.image_size} pixels)",
+        **{name.replace("_", " "): str(value) for name, value in training_facts(result).items()},
+    }
+
+
+def export_saved_model(
+    classifier: "ImageClassifier", folder: str | os.PathLike, output_name: str = "final_result"
+) -> None:
+    """Write a SavedModel: `images` [n, size, size, 3] uint8 in, probabilities [n, k] under `output_name` out."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    network, size = classifier.backbone.network(), classifier.backbone.image_size
+    images = tf.TensorSpec([None, size, size, 3], tf.uint8, "images")
+
+    def classify(images: "tf.Tensor") -> dict[str, "tf.Tensor"]:
+        return {output_name: tf.nn.softmax(classifier.head.scores(network(tf.cast(images, tf.float32))))}
+
+    traced = tf.function(classify, autograph=False).get_concrete_function(images)
+    with hide_native_logs():
+        frozen = convert_variables_to_constants_v2(traced)
+
+    @tf.function(input_signature=[images], autograph=False)
+    def serve(images: "tf.Tensor") -> dict[str, "tf.Tensor"]:
+        (probabilities,) = frozen(images)
+        return {output_name: probabilities}
+
+    tf.saved_model.save(tf.Module(), str(folder), signatures=serve)
