@@ -11,7 +11,8 @@ from PIL import Image
 
 from imgclass_course.datasets import SURPRISING, ImageFolder, assign_split, dataset_folder
 from imgclass_course.exercises import call, describe, exercise, expect, number
-from imgclass_course.images import read_image, resize_image
+from imgclass_course.foundation.picture_files import read_image
+from imgclass_course.images import resize_image
 
 SIDE = 16  # pixels of each side at which this module compares drawings
 NEAREST = 40  # pairs of different drawings that are most alike

@@ -1,15 +1,25 @@
-"""What lies in a folder, file by file: what the file system says of it, and what one learns by opening it."""
+"""Which pictures a data set has: the files of a folder, the rows of a table, or pictures in memory; and what is in them."""
 
-import hashlib
+import numbers
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
 
 from .errors import DatasetError, ImageError
 from .files import printable
-from .picture_files import open_image, read_bytes
+from .picture_files import open_image
+from .pictures import Picture, Pictures, as_pictures, content_digest, reason
+from .progress import progress_bar
+from .threads import map_in_threads
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+AT_ONCE = 32  # pictures that a thread looks at before it is given the next ones
 SPLITS = ("train", "validation", "test")
 SPLIT_FOLDERS = {"training": "train", "val": "validation", "valid": "validation", "testing": "test"}  # other names
 
@@ -31,34 +41,83 @@ class FileFacts(NamedTuple):
     problem: str  # why it is no readable picture, or empty
 
 
-class ListedFile(NamedTuple):
-    """A file of a data set's folder."""
+class ListedPicture(NamedTuple):
+    """A picture of a data set, not opened yet."""
 
-    state: FileState
-    path: str  # below the data set's folder
-    label: str  # the name of its class folder
-    split: str  # of the folder it lies in: train, validation, test, or empty
-    problem: str  # why it is not used, or empty
+    picture: Picture
+    state: FileState | None  # of its file; None where it is none, or where it is not there
+    path: str  # of its file, below the data set's folder or absolute; or its name
+    label: str  # the name of its class
+    split: str = ""  # the one that it was given: train, validation or test
+    group: str = ""  # of pictures that belong into one split
+    problem: str = ""  # why it is not used
+
+
+Listing = tuple[list[ListedPicture], list[str]]  # pictures, and the names of all classes, those without pictures too
+
+
+class Catalogue(Protocol):
+    """Remembers what was learnt of files, as long as their size and time of change stay the same."""
+
+    def recall_files(self, files: Sequence[FileState]) -> list[FileFacts | None]:
+        """Return what is known of each file, `None` for those that are new or have changed."""
+        ...
+
+    def remember_files(self, files: Sequence[FileState], facts: Sequence[FileFacts]) -> None:
+        """Keep what was learnt of these files."""
+        ...
+
+
+def file_state(path: str | os.PathLike) -> FileState | None:
+    """Return what the file system says of a file, or `None` where it says nothing: `inspect_file` tells why."""
+    try:
+        state = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return FileState(os.path.abspath(path), state.st_size, state.st_mtime_ns)
 
 
 def inspect_file(path: str | os.PathLike) -> FileFacts:
     """Read a file's bytes and its picture header; a problem is returned, not raised."""
-    try:
-        return inspect_bytes(read_bytes(path))
-    except ImageError as error:
-        return FileFacts("", 0, 0, str(error))
-    except OSError as error:
-        return FileFacts("", 0, 0, f"the file cannot be read ({error.strerror})")
+    return inspect_picture(Picture(path, ""))
 
 
-def inspect_bytes(data: bytes) -> FileFacts:
-    """Return what a picture file's bytes say; a problem is returned, not raised."""
-    digest = hashlib.sha256(data).hexdigest()
+def inspect_picture(picture: Picture) -> FileFacts:
+    """Read a picture's bytes and header, or its pixels; a problem is returned, not raised."""
+    digest = ""
     try:
-        image = open_image(data)
-    except ImageError as error:
-        return FileFacts(digest, 0, 0, str(error))
+        content = picture.content()
+        digest = content_digest(content)
+        image = open_image(content) if isinstance(content, bytes) else content
+    except (ImageError, OSError) as error:
+        return FileFacts(digest, 0, 0, reason(error))
     return FileFacts(digest, image.width, image.height, "")
+
+
+def _inspect_in_threads(pictures: Sequence[Picture]) -> Iterator[FileFacts]:
+    parts = [pictures[start : start + AT_ONCE] for start in range(0, len(pictures), AT_ONCE)]
+    for part in map_in_threads(lambda part: [inspect_picture(picture) for picture in part], parts):
+        yield from part
+
+
+def inspect_pictures(listed: Sequence[ListedPicture], catalogue: Catalogue | None = None) -> list[FileFacts]:
+    """Learn what there is to know of each picture that has no problem yet, with a progress bar.
+
+    Files that the catalogue knows are not opened. Several threads do it: they win where the disk is slow, and lose nothing.
+    """
+    facts = [FileFacts("", 0, 0, one.problem) if one.problem else None for one in listed]
+    if catalogue:
+        asked = [index for index, one in enumerate(listed) if one.state and not one.problem]
+        for index, known in zip(asked, catalogue.recall_files([listed[index].state for index in asked]), strict=True):
+            facts[index] = known
+    unknown = [index for index, known in enumerate(facts) if known is None]
+    found = _inspect_in_threads([listed[index].picture for index in unknown])
+    for index, new in zip(unknown, progress_bar(found, "Looking at files", "files", len(unknown)), strict=True):
+        facts[index] = new
+    if catalogue:
+        kept = [index for index in unknown if listed[index].state]
+        catalogue.remember_files([listed[index].state for index in kept], [facts[index] for index in kept])
+    return facts
 
 
 def _link_problem(entry: os.DirEntry, root: str) -> str:
@@ -114,17 +173,134 @@ def _parts(root: Path) -> list[tuple[str, Path]]:
     return splits if len(splits) > 1 and "train" in dict(splits) else [("", root)]
 
 
-def list_files(root: Path) -> tuple[list[ListedFile], list[str]]:
-    """Return the files of a data set's folder, and the names of all class folders, the empty ones too.
+def list_files(root: Path) -> Listing:
+    """List the files of a data set's folder.
 
     `root`, without links, holds a folder per class, or folders train, validation and test that do. Raises
     `DatasetError` where it is no folder.
     """
-    files, classes = [], set()
+    listed, classes = [], set()
     start = len(os.path.join(root, ""))
     for split, part in _parts(root):
         for folder in _folders(part):
             classes.add(folder.name)
             for state, problem in walk_files(folder, str(root)):
-                files.append(ListedFile(state, state.path[start:], folder.name, split, problem))
-    return files, sorted(classes)
+                picture = Picture(Path(state.path), printable(state.path))
+                listed.append(ListedPicture(picture, state, state.path[start:], folder.name, split, problem=problem))
+    return listed, sorted(classes)
+
+
+def _is_missing(value: object) -> bool:
+    """Return whether a cell of a table says nothing."""
+    import pandas as pd
+
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
+
+
+def name_text(value: Any, what: str = "label") -> str:  # noqa: ANN401 - whatever a table holds
+    """Return a label or the name of a group as text: 3 and 3.0 are "3", and what is missing is "".
+
+    Raises `DatasetError` for anything but text and numbers; `what` is what the value was meant to be.
+    """
+    if hasattr(value, "__array__") and np.ndim(value) == 0:  # a number of NumPy or TensorFlow
+        value = np.asarray(value).item()
+    if _is_missing(value):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if not isinstance(value, str | numbers.Real):
+        raise DatasetError(f"A {what} is text or a number, and this is a {type(value).__name__}: {value!r:.60}")
+    return str(value)
+
+
+def class_names(labels: Iterable[Any]) -> list[str]:
+    """Return the names of the classes, sorted: by number where all are numbers, as text otherwise."""
+    named = {name_text(label): label for label in labels}
+    named.pop("", None)
+    by_number = all(isinstance(label, numbers.Real) for label in named.values())
+    return sorted(named, key=named.get) if by_number else sorted(named)
+
+
+def _column(table: "pd.DataFrame", name: str) -> list[str]:
+    """Return a column as text; nothing but "" where the table has none of this name."""
+    return [name_text(value, name) for value in table[name]] if name in table.columns else [""] * len(table)
+
+
+def _named_splits(values: Sequence[str]) -> list[str]:
+    """Return the splits that the column `split` names, or ""; other names for them are understood as in folders."""
+    names = [value.strip().lower() for value in values]
+    splits = [SPLIT_FOLDERS.get(name, name) for name in names]
+    if unknown := sorted(set(splits) - {*SPLITS, ""}):
+        raise DatasetError(f"The column split says {', '.join(unknown)}; it may say {', '.join(SPLITS)}, or nothing.")
+    return splits
+
+
+def _follow_groups(splits: Sequence[str], groups: Sequence[str]) -> list[str]:
+    """Let the pictures of a group follow those whose split is named. Raises `DatasetError` where two are named."""
+    named: dict[str, str] = {}
+    for split, group in zip(splits, groups, strict=True):
+        if split and group and named.setdefault(group, split) != split:
+            raise DatasetError(f"Group {group} is in {named[group]} and in {split}: give all its pictures one split.")
+    return [split or named.get(group, "") for split, group in zip(splits, groups, strict=True)]
+
+
+def _list_row(root: Path, path: object, label: str, split: str, group: str) -> ListedPicture:
+    if not isinstance(path, str | os.PathLike) or path == "":
+        nothing = _is_missing(path) or path == ""
+        problem = "no path is given" if nothing else f"a {type(path).__name__}, not a path"
+        return ListedPicture(Picture(path, problem), None, "", label, split, group, problem)
+    file = Path(os.path.abspath(root / path))
+    problem = "" if label else "no label is given"
+    return ListedPicture(Picture(file, printable(file)), file_state(file), os.fspath(path), label, split, group, problem)
+
+
+def list_rows(table: "pd.DataFrame", root: Path) -> Listing:
+    """List the rows of a table with columns `path` (absolute, or below `root`) and `label`, perhaps `split` and `group`.
+
+    A file that is not there stays in the list. Raises `DatasetError` for missing columns, names that are no split, and
+    groups that are given two splits.
+    """
+    if missing := [name for name in ("path", "label") if name not in table.columns]:
+        there = ", ".join(map(str, table.columns)) or "none"
+        raise DatasetError(f"The table lacks the column {' and the column '.join(missing)}; its columns: {there}.")
+    groups = _column(table, "group")
+    splits = _follow_groups(_named_splits(_column(table, "split")), groups)
+    rows = zip(table["path"], _column(table, "label"), splits, groups, strict=True)
+    return [_list_row(root, *row) for row in rows], class_names(table["label"])
+
+
+def _label_list(labels: Any) -> list:  # noqa: ANN401 - whatever is given
+    """Return the labels one by one. Raises `DatasetError` where they are no list of names or numbers."""
+    if isinstance(labels, str | numbers.Real):
+        return [labels]
+    if hasattr(labels, "__array__"):
+        labels = np.asarray(labels)
+        if labels.ndim == 2 and labels.shape[1] == 1:
+            labels = labels[:, 0]
+        if labels.ndim != 1:
+            raise DatasetError(f"A picture has one label; an array of shape {list(labels.shape)} is no list of labels.")
+    return list(labels)
+
+
+def _absolute(picture: Picture) -> Picture:
+    """Return the picture with the full path of its file, if it is one."""
+    if not isinstance(picture.source, str | os.PathLike):
+        return picture
+    return Picture(Path(os.path.abspath(picture.source)), picture.name)
+
+
+def list_pictures(pictures: Pictures, labels: Any) -> Listing:  # noqa: ANN401 - names or numbers, in any container
+    """List pictures in memory, or files one by one, with a label for each; a generator is gone through once.
+
+    Raises `DatasetError` where there are more or fewer labels than pictures.
+    """
+    given, labels = [_absolute(picture) for picture in as_pictures(pictures)], _label_list(labels)
+    if len(given) != len(labels):
+        raise DatasetError(f"{len(given)} pictures and {len(labels)} labels: give one label per picture.")
+    listed, seen = [], Counter[str]()
+    for picture, label in zip(given, map(name_text, labels), strict=True):
+        seen[picture.name] += 1
+        path = picture.name if seen[picture.name] == 1 else f"{picture.name} ({seen[picture.name]})"
+        state = file_state(picture.source) if isinstance(picture.source, Path) else None
+        listed.append(ListedPicture(picture, state, path, label, problem="" if label else "no label is given"))
+    return listed, class_names(labels)

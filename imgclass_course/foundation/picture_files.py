@@ -7,15 +7,24 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from .errors import ImageError
 
 MAX_IMAGE_BYTES = 200_000_000  # of the file
 MAX_IMAGE_PIXELS = 150_000_000  # width x height; the largest phone cameras make 108 and 200 million
 IMAGE_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF")
-HEIC_BRANDS = (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftypheim", b"ftypmif1", b"ftypmsf1")  # in bytes 4 to 12
+HEIC_BRANDS = tuple(b"ftyp" + brand for brand in b"heic heix heim heis hevc hevx mif1 msf1".split())  # bytes 4 to 12
 LARGEST_FLOAT = 3.4e38  # stands for infinity in pictures of floats
+TURNS = {  # what an orientation in a photo's notes (EXIF) asks for; 1 is upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 # Pillow warns from 89 million pixels on, and of damaged notes; here the limits above decide. Appended: a filter of the
 # program that uses this library counts more.
@@ -23,11 +32,23 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, appen
 warnings.filterwarnings("ignore", module=r"PIL\.", append=True)
 
 
+def _can_read_heic() -> bool:
+    """Return whether pillow-heif is installed; if so, Pillow reads HEIC photos from now on."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    if "HEIF" not in Image.OPEN:
+        pillow_heif.register_heif_opener()
+    return True
+
+
 def _guess_content(data: bytes) -> str:
     """Say what a file that is no picture probably is, from its first bytes."""
     start = data[:64].lstrip().lower()
     if data[4:12] in HEIC_BRANDS:
-        return 'a HEIC photo, which needs pillow-heif: pip install "imgclass_course[course]", or export it as JPEG'
+        needed = "which needs pillow-heif (pip install pillow-heif); or export it as JPEG"
+        return "a damaged HEIC photo" if _can_read_heic() else f"a HEIC photo, {needed}"
     if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<svg")):
         return "a web page or SVG drawing"
     if start.startswith(b"%pdf"):
@@ -41,14 +62,7 @@ def _guess_content(data: bytes) -> str:
 
 def _formats(data: bytes) -> tuple[str, ...]:
     """Return the formats to try; HEIC only for what says so, since its reader costs time to import."""
-    if data[4:12] not in HEIC_BRANDS:
-        return IMAGE_FORMATS
-    try:
-        import pillow_heif
-    except ImportError:
-        return IMAGE_FORMATS
-    pillow_heif.register_heif_opener()
-    return (*IMAGE_FORMATS, "HEIF")
+    return (*IMAGE_FORMATS, "HEIF") if data[4:12] in HEIC_BRANDS and _can_read_heic() else IMAGE_FORMATS
 
 
 def open_image(data: bytes) -> Image.Image:
@@ -59,8 +73,10 @@ def open_image(data: bytes) -> Image.Image:
         raise ImageError(f"the file has {len(data):,} bytes; the limit is {MAX_IMAGE_BYTES:,}")
     try:
         image = Image.open(io.BytesIO(data), formats=_formats(data))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # the warning, where a program made it one
+    except Image.DecompressionBombError:
         raise ImageError(f"the picture has more than {MAX_IMAGE_PIXELS:,} pixels") from None
+    except Image.DecompressionBombWarning as warning:  # where the program that uses this library made it an error
+        raise ImageError(f"the picture has too many pixels ({warning})") from None
     except Exception:  # Pillow's readers raise many kinds; each means that this is no picture
         raise ImageError(f"not a picture but {_guess_content(data)}") from None
     if image.width * image.height > MAX_IMAGE_PIXELS:
@@ -98,8 +114,14 @@ def squash(image: Image.Image, size: int) -> np.ndarray:
 
 
 def read_bytes(path: str | os.PathLike) -> bytes:
-    """Return a file's bytes; a pipe or device is not waited for, and a huge file not read."""
-    state = os.stat(path)
+    """Return a file's bytes; a pipe or device is not waited for, and a huge file not read.
+
+    Raises `ImageError`, or the `OSError` of a file that is not there or may not be read.
+    """
+    try:
+        state = os.stat(path)
+    except ValueError as error:  # a null character, or half of a character
+        raise ImageError(f"no file can have this name ({error})") from None
     if stat.S_ISDIR(state.st_mode):
         raise ImageError("a folder, not a picture")
     if not stat.S_ISREG(state.st_mode):
@@ -125,11 +147,15 @@ def decode(data: bytes, size: int | None = None) -> Image.Image:
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Turn a picture the way that its notes (EXIF) say."""
+    """Turn a decoded picture the way that its notes (EXIF) say; the picture that is given stays as it is.
+
+    Pillow's `exif_transpose` would also write the notes anew, and fails where they are damaged.
+    """
     try:
-        return ImageOps.exif_transpose(image)
+        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # damaged notes on an undamaged picture: nothing says that it is rotated
         return image
+    return image if turn is None else image.transpose(turn)
 
 
 def read_image(source: bytes | str | os.PathLike) -> np.ndarray:
@@ -154,7 +180,8 @@ def load_image(source: bytes | str | os.PathLike | np.ndarray, size: int) -> np.
 def pixels_to_rgb(pixels: np.ndarray) -> Image.Image:
     """Bring pixels uint8 [height, width], or [height, width, 1, 3 or 4], to RGB. Raises `ImageError` for others."""
     if pixels.dtype != np.uint8:
-        raise ImageError(f"pixels of type {pixels.dtype}, not bytes (uint8): was this picture scaled already?")
+        hint = "was this picture scaled already?" if pixels.dtype.kind == "f" else "give values from 0 to 255"
+        raise ImageError(f"pixels of type {pixels.dtype}, not bytes (uint8): {hint}")
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     if pixels.size == 0 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))):

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import chi2_contingency, chisquare
 
 from imgclass_course.datasets import ImageFolder, assign_split, dataset_folder
-from imgclass_course.images import load_image
+from imgclass_course.foundation.picture_files import load_image
 
 from . import Answers
 
