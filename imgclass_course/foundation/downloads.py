@@ -6,6 +6,7 @@ publishes one, the size of the archive alone. Nothing is downloaded unless someb
 """
 
 import hashlib
+import io
 import json
 import lzma
 import os
@@ -23,7 +24,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from .errors import DownloadError
 from .files import printable, remove
@@ -42,7 +43,7 @@ LEFTOVER_SECONDS = 3600.0  # in which nothing changed: whoever wrote it was kill
 NOTE = ".imgclass_data.json"  # in a data set's folder: what was put there
 # What damaged archives make the readers raise; the last is a password or an unknown compression.
 _UNPACKING_ERRORS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError)
-# Windows takes the first for devices, drops the end of the second, and reads more than a name in the third.
+# On Windows the first name devices, the second lose their end, and the third are no names.
 _UNSAFE_NAME = re.compile(
     r"""(?: (?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[1-9¹²³]) [ ]* (?:[.:].*)? | .*[. ] | .*[<>:"|?*\x00-\x1f].* )""",
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
@@ -61,7 +62,7 @@ class Download:
 
     @property
     def check(self) -> str:
-        """What tells the right content from another."""
+        """Return what tells the right content from another."""
         if self.sha256:
             return "the SHA-256 of its archive"
         if self.folders:
@@ -97,10 +98,8 @@ def get_dataset(name: str, target: Path, source: Path | None = None, sha256: str
     """Put the data set `name` into the folder `target` and return it; where it is there already, only return it.
 
     It comes from `source`, an archive or folder that is here already, or is downloaded. An archive must hash to
-    `sha256` (hexadecimal), by default to the one that is known, if any; a folder is checked where `Download.folders`
-    are known. "There already" means that the folder's files are those, or, where no digests of folders are known, those
-    that were put there, by the note that was left with them; a folder that holds anything else is refused.
-
+    `sha256` (hexadecimal), by default to the known one, if any. "There already" is decided by the digests of folders
+    where they are known, else by the note that was left with the files; a folder that holds anything else is refused.
     Raises `DownloadError` for wrong arguments, a failed download, or content that is not what it should be; then
     nothing is left behind.
     """
@@ -198,7 +197,7 @@ def _fetch(name: str, folder: Path) -> Path:
 
 
 def _await_answer(ask: Callable[[], object]) -> None:
-    """Ask a server for anything, and raise what goes wrong, or `futures.TimeoutError` where nothing happens in time.
+    """Ask a server for anything, and raise what goes wrong, or `futures.TimeoutError` where nothing comes in time.
 
     Looking its name up has no time-out, and each of its addresses is tried with one of its own, which can take minutes.
     """
@@ -282,7 +281,7 @@ def _open_members(source: Path) -> Iterator[Iterator[_Member]]:
     if source.is_dir():
         paths = (path for path in source.rglob("*") if path.is_file())
         names = ((path.relative_to(source).as_posix(), path) for path in paths)
-        yield (_Member(name, path.stat().st_size, partial(path.open, "rb")) for name, path in names)
+        yield (_Member(name, path.stat().st_size, partial(io.FileIO, path)) for name, path in names)
     elif zipfile.is_zipfile(source):
         with zipfile.ZipFile(source) as zipped:
             infos = (info for info in zipped.infolist() if not info.is_dir())
@@ -290,7 +289,8 @@ def _open_members(source: Path) -> Iterator[Iterator[_Member]]:
             yield (_Member(info.filename, info.file_size, partial(zipped.open, info)) for info in plain)
     elif tarfile.is_tarfile(source):
         with tarfile.open(source) as tar:
-            yield (_Member(info.name, info.size, partial(tar.extractfile, info)) for info in tar if info.isreg())
+            extract = cast(Callable[[tarfile.TarInfo], IO[bytes]], tar.extractfile)  # None for links only
+            yield (_Member(info.name, info.size, partial(extract, info)) for info in tar if info.isreg())
     else:
         raise DownloadError(f"{printable(source)} is neither a zip nor a tar archive.")
 
