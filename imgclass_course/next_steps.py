@@ -7,12 +7,13 @@ __all__ = ['RIDGE_STRENGTH', 'leave_one_out_scores', 'suspects', 'LearningCurve'
 
 # %% ../nbs/12_your_own_pictures.ipynb #01bd1aa9
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from .evaluation import Accuracy, Advice, PairedComparison, compare_paired, most_confused
+from .features import Features
 from .transfer import Retraining
 
 # %% ../nbs/12_your_own_pictures.ipynb #6320fb79
@@ -90,14 +91,14 @@ def learning_curve(
     return LearningCurve(table, compare_paired(right[-2], right[-1]))
 
 # %% ../nbs/12_your_own_pictures.ipynb #684e98f4
-def _suspect_pictures(result: Retraining, labels: np.ndarray, shown: int) -> tuple[int, list[tuple[Path, str]]]:
+def _suspect_pictures(result: Retraining, features: Features, shown: int) -> tuple[int, list[tuple[Any, str]]]:
     "How many pictures are suspect, and the first of them with what is said of each."
-    classes = result.classifier.classes
-    scores = leave_one_out_scores(result.vectors, labels, len(classes))
-    found = suspects(scores, labels)
-    paths = [result.folder.root / path for path in result.rows["path"].iloc[found[:shown]]]
-    captions = [f"in {classes[labels[row]]}, like {classes[scores[row].argmax()]}" for row in found[:shown]]
-    return len(found), list(zip(paths, captions, strict=True))
+    classes = result.classifier.classes_
+    scores = leave_one_out_scores(features.X, features.y, len(classes))
+    found = suspects(scores, features.y)
+    pictures = [result.folder.picture(path).source for path in features.rows["path"].iloc[found[:shown]]]
+    captions = [f"in {classes[features.y[row]]}, like {classes[scores[row].argmax()]}" for row in found[:shown]]
+    return len(found), list(zip(pictures, captions, strict=True))
 
 
 def advise(
@@ -105,22 +106,21 @@ def advise(
     shown: int = 12,  # suspect pictures at most
 ) -> Advice:
     "What to look at and what to do, most useful first."
-    labels = pd.Index(result.folder.classes).get_indexer(result.rows["label"])
+    features = result.features.select((result.features.rows["view"] == 0).to_numpy())
     confused = most_confused(result.evaluate(result.final_split).confusion(), top=3)
     pairs = [f"{row['is']} for {row['taken for']} ({row['pictures']} times)" for row in confused.to_dict("records")]
-    count, pictures = _suspect_pictures(result, labels, shown)
-    in_training = (result.rows["split"] == "train").to_numpy()
-    sentences = (
-        [f"Taken most often: {', '.join(pairs)}. Look at these pictures, and add some that show the difference."]
-        if pairs
-        else []
-    )
+    count, pictures = _suspect_pictures(result, features, shown)
+    in_training = (features.rows["split"] == "train").to_numpy()
+    sentences = []
+    if pairs:
+        sentences.append(
+            f"Taken most often: {', '.join(pairs)}. Look at these pictures, and add some that show the difference."
+        )
     if count:
         sentences.append(
             f"{count} pictures look more like another class than like that of their folder. Are they in the right one?"
         )
     if in_training.sum() >= 8 and not in_training.all():
-        sentences.append(
-            learning_curve(result.vectors, labels, np.flatnonzero(in_training), np.flatnonzero(~in_training)).verdict
-        )
+        train, test = np.flatnonzero(in_training), np.flatnonzero(~in_training)
+        sentences.append(learning_curve(features.X, features.y, train, test).verdict)
     return Advice(sentences, pictures)

@@ -12,6 +12,7 @@ from hypothesis import settings
 from support import SMALL, write_pictures
 
 from imgclass_course.backbones import Backbone, load_backbone
+from imgclass_course.outputs.run_files import save_run
 from imgclass_course.transfer import Retraining, retrain
 
 # The same examples in each run: a red test means that the code changed.
@@ -81,14 +82,18 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained(pictures: Path, small_backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> Retraining:
     """Return the result of a short training on `pictures`."""
-    return retrain(pictures, small_backbone, tmp_path_factory.mktemp("store"), 20, 20, steps=30, eval_interval=10)
+    store = tmp_path_factory.mktemp("store")
+    percentages = {"validation_percentage": 20, "testing_percentage": 20}
+    return retrain(
+        pictures, backbone=small_backbone, bottleneck_dir=store, **percentages, steps=30, eval_interval=10
+    )
 
 
 @pytest.fixture(scope="session")
 def classifier_folder(trained: Retraining, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder that `Retraining.save` wrote. Tests read it and leave it as it is."""
+    """Return a folder that `save_run` wrote. Tests read it and leave it as it is."""
     folder = tmp_path_factory.mktemp("classifier")
-    trained.save(folder)
+    save_run(trained, folder)
     return folder
 
 

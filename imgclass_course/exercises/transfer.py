@@ -118,8 +118,8 @@ def _split_sizes() -> dict[str, int]:
 
 
 @exercise(
-    "`groupby` and `sample` draw rows; their index is also the row of `result.vectors`. Build a new head for each draw, "
-    "and measure it with `replace(result, classifier=replace(result.classifier, head=head)).evaluate`."
+    "`groupby` and `sample` draw rows; their index is also the row of `result.features.X`. Build a new head for each draw, "
+    "and measure it with `replace(result, classifier=replace(result.classifier, head=KerasHead(head))).evaluate`."
 )
 def few_pictures(answers: Sequence[float]) -> str:
     """Exercise 2: test accuracies of heads trained on five pictures per class, one per draw."""

@@ -15,7 +15,7 @@ import pandas as pd
 from ..evaluation import Advice, Evaluation, confusion_shares, most_confused, plot_curves, worst_mistakes
 from ..foundation.errors import ImageError
 from ..foundation.files import assets_folder, printable, write_text_whole
-from ..foundation.pictures import Picture, Pictures, PictureSource, _to_rgb, as_pictures
+from ..foundation.pictures import Picture, Pictures, PictureSource, as_pictures
 from ..foundation.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def write_report(
 def thumbnail(picture: PictureSource | Picture) -> str:
     """Return a small JPEG of a picture as a `data:` URL, empty where the picture cannot be read (any more)."""
     try:
-        image = _to_rgb(next(as_pictures(picture)).content(), THUMBNAIL_SIZE)
+        image = next(as_pictures(picture)).image(THUMBNAIL_SIZE)
     except (ImageError, OSError):
         return ""
     image.thumbnail((THUMBNAIL_SIZE, THUMBNAIL_SIZE))
