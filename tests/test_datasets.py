@@ -1,5 +1,6 @@
 """A folder becomes a table whatever is in it, the split is stable, and what is wrong is found."""
 
+import dataclasses
 import os
 import shutil
 import sys
@@ -12,21 +13,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import encode, gradient, ordinary_user, write_pictures
 
-from imgclass_course import datasets
 from imgclass_course.datasets import (
-    DatasetError,
-    FileFacts,
-    FileState,
     ImageFolder,
+    as_image_folder,
     assign_split,
     audit,
     check_trainable,
     dataset_folder,
-    inspect_file,
     load_fashion,
-    printable,
     random_batches,
 )
+from imgclass_course.foundation import folder_listing
+from imgclass_course.foundation.errors import DatasetError
+from imgclass_course.foundation.files import printable
+from imgclass_course.foundation.folder_listing import FileFacts, FileState, inspect_file, inspect_picture
+from imgclass_course.foundation.pictures import Picture
 
 DIGESTS = st.binary(min_size=32, max_size=32).map(bytes.hex)
 
@@ -204,27 +205,21 @@ def test_folder_without_permission_is_listed(shared_folder: Path) -> None:
 def test_file_of_too_many_bytes_is_listed_unread(copied: Path) -> None:
     with (copied / "red" / "huge.jpg").open("wb") as file:
         file.truncate(1 << 40)
-    assert "more than" in inspect_file(copied / "red" / "huge.jpg").problem
+    assert "the limit is" in inspect_file(copied / "red" / "huge.jpg").problem
 
 
 def test_scan_asks_the_catalogue_before_it_opens_files(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Remembering:
-        def __init__(self) -> None:
-            self.known: dict[FileState, FileFacts] = {}
-
-        def recall_files(self, files: list[FileState]) -> list[FileFacts | None]:
-            return [self.known.get(file) for file in files]
-
-        def remember_files(self, files: list[FileState], facts: list[FileFacts]) -> None:
-            self.known.update(zip(files, facts, strict=True))
-
     catalogue, opened = Remembering(), []
     first = ImageFolder.scan(copied, catalogue=catalogue)
     (copied / "red" / "000.png").write_bytes(encode(gradient(seed=77)))
-    original = datasets.inspect_file
-    monkeypatch.setattr(datasets, "inspect_file", lambda path: opened.append(path) or original(path))
+
+    def watched(picture: Picture) -> FileFacts:
+        opened.append(picture.source)
+        return inspect_picture(picture)
+
+    monkeypatch.setattr(folder_listing, "inspect_picture", watched)
     second = ImageFolder.scan(copied, catalogue=catalogue)
-    assert opened == [str(copied.resolve() / "red" / "000.png")]
+    assert opened == [copied.resolve() / "red" / "000.png"]
     assert (first.table["digest"] != second.table["digest"]).sum() == 1
 
 
@@ -303,6 +298,220 @@ def test_train_and_test_folders_give_validation_from_train(tmp_path: Path) -> No
 def test_class_called_train_is_a_class(tmp_path: Path) -> None:
     folder = ImageFolder.scan(write_pictures(tmp_path, {"train": 5, "bus": 5}))
     assert folder.classes == ["bus", "train"]
+
+
+# Tables, and pictures in memory
+
+
+def table_of(folder: ImageFolder) -> pd.DataFrame:
+    """Return a table such as people have: paths and labels."""
+    return folder.readable[["path", "label"]]
+
+
+def test_table_of_a_folder_is_the_folder(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scanned = ImageFolder.scan(pictures, 20, 20, 3)
+    for root in (pictures, str(pictures)):
+        listed = ImageFolder.from_table(table_of(scanned), root, 20, 20, 3)
+        assert listed.table.equals(scanned.table) and list(listed.table) == list(scanned.table)
+        assert (listed.classes, listed.splits, listed.root) == (scanned.classes, scanned.splits, pictures)
+    monkeypatch.chdir(pictures)
+    here = ImageFolder.from_table(table_of(scanned), None, 20, 20, 3)
+    monkeypatch.chdir(pictures.parent)
+    assert here.table.equals(scanned.table) and here.picture(here.table["path"][0]).problem() == ""
+    whole = table_of(scanned).assign(path=[str(pictures / path) for path in scanned.table["path"]])
+    there = ImageFolder.from_table(whole, None, 20, 20, 3)
+    assert there.table.drop(columns="path").equals(scanned.table.drop(columns="path"))
+    assert there.picture(whole["path"][7]).source == pictures / scanned.table["path"][7]
+
+
+def test_files_that_are_not_there_are_rows_with_a_problem(pictures: Path) -> None:
+    table = table_of(ImageFolder.scan(pictures))
+    table = pd.concat([table, pd.DataFrame({"path": ["gone.png", None], "label": ["red", "red"]})])
+    listed = ImageFolder.from_table(table, pictures)
+    assert len(listed.readable) == 60 and list(listed.problems["path"]) == ["gone.png", ""]
+    assert "No such file" in listed.problems["problem"][0] and listed.problems["problem"][1] == "no path is given"
+    assert repr(listed).endswith(" test; 2 problems)")
+
+
+def test_split_that_a_table_names_is_kept_and_the_rest_divided(pictures: Path) -> None:
+    scanned = ImageFolder.scan(pictures, 20, 20)
+    by_content = scanned.table["split"].tolist()
+
+    def splits(named: list[str | None], validation: float = 20, testing: float = 20) -> list[str]:
+        table = table_of(scanned).assign(split=named)
+        return ImageFolder.from_table(table, pictures, validation, testing).table["split"].tolist()
+
+    assert splits([None] * 60) == splits([""] * 60) == by_content
+    pinned = splits(["train"] * 30 + [None] * 30)
+    assert pinned[:30] == ["train"] * 30 and pinned[30:] == by_content[30:]
+    own_test = splits(["testing"] * 10 + [None] * 50)
+    assert own_test[:10] == ["test"] * 10 and "test" not in own_test[10:] and "validation" in own_test
+    both = splits(["train"] * 30 + ["test"] * 30)  # as with folders: validation comes out of training
+    assert both[30:] == ["test"] * 30 and set(both[:30]) == {"train", "validation"}
+    assert splits(["train"] * 30 + ["val"] * 30) == ["train"] * 30 + ["validation"] * 30
+    with pytest.raises(DatasetError, match="The column split says holdout"):
+        splits(["holdout"] * 60)
+
+
+def test_splits_of_a_table_are_those_that_it_names_or_that_are_asked_for(pictures: Path) -> None:
+    table = table_of(ImageFolder.scan(pictures))
+    for named, shares, expected in [
+        ([None] * 60, (20, 0), ("train", "validation")),
+        (["train"] * 30 + ["val"] * 30, (20, 20), ("train", "validation")),
+        (["train"] * 30 + ["test"] * 30, (0, 0), ("train", "test")),
+        (["train"] * 30 + [None] * 30, (20, 20), ("train", "validation", "test")),
+        (["train"] * 60, (0, 20), ("train",)),
+    ]:
+        listed = ImageFolder.from_table(table.assign(split=named), pictures, *shares)
+        assert listed.splits == expected
+        assert listed.counts().to_numpy().sum() == 60, "the counts leave pictures out"
+
+
+def test_no_group_straddles_a_split(pictures: Path) -> None:
+    scanned = ImageFolder.scan(pictures, 25, 25)
+    groups = np.arange(60) // 4
+    listed = ImageFolder.from_table(table_of(scanned).assign(group=groups), pictures, 25, 25)
+    assert (listed.table.groupby("group")["split"].nunique() == 1).all() and set(listed.table["split"]) == set(
+        listed.splits
+    )
+    assert (scanned.table.groupby(groups)["split"].nunique() > 1).any(), "nothing would have straddled"
+    renamed = ImageFolder.from_table(table_of(scanned).assign(group=groups)[::-1], pictures, 25, 25)
+    assert renamed.table["split"].tolist() == listed.table["split"].tolist()[::-1]
+    # Pictures without a group are divided by their content, and a split that is named counts for the whole group.
+    some = [str(group) if group < 3 else None for group in groups]
+    partly = ImageFolder.from_table(table_of(scanned).assign(group=some), pictures, 25, 25)
+    assert partly.table["split"][12:].tolist() == scanned.table["split"][12:].tolist()
+    one_named = table_of(scanned).assign(group=groups, split=["test"] + [None] * 59)
+    assert ImageFolder.from_table(one_named, pictures, 25, 25).table["split"][:4].tolist() == ["test"] * 4
+
+
+def test_pictures_in_memory_are_a_data_set(pictures: Path) -> None:
+    scanned = ImageFolder.scan(pictures, 20, 20)
+    files = [(pictures / path).read_bytes() for path in scanned.table["path"]]
+    numbers = scanned.class_numbers(scanned.table["label"])
+    held = ImageFolder.from_pictures((data for data in files), numbers, 20, 20)
+    columns = ["split", "digest", "width", "height", "problem"]
+    assert held.root is None and held.table[columns].equals(scanned.table[columns])
+    assert held.classes == ["0", "1", "2"] and held.splits == scanned.splits
+    for _ in range(2):  # a generator was gone through once, and its pictures are there for ever
+        assert (
+            held.picture("picture 5").pixels().tobytes() == scanned.picture(scanned.table["path"][4]).pixels().tobytes()
+        )
+    check_trainable(held)
+    assert audit(held).summary()["found"].sum() == 0
+    pixels = np.stack([picture.pixels() for picture in held.pictures.values()])
+    arrays = ImageFolder.from_pictures(pixels, scanned.table["label"], 20, 20)
+    assert arrays.classes == scanned.classes and len(arrays.readable) == 60
+
+
+def test_pictures_that_cannot_be_read_are_rows_with_a_problem(pictures: Path) -> None:
+    (path, *_) = sorted(pictures.rglob("*.png"))
+    given = [path, str(path), b"words", gradient() / 255, pictures / "gone.png", 7, gradient()]
+    held = ImageFolder.from_pictures(given, list("aabbbba"))
+    assert list(held.readable["path"]) == [str(path), f"{path} (2)", "picture 7"] and held.classes == ["a", "b"]
+    words = ["text", "scaled already", "No such file", "a int"]
+    assert all(word in problem for word, problem in zip(words, held.problems["problem"], strict=True))
+    with pytest.raises(
+        DatasetError, match="Class b has 0 readable pictures .4 cannot be read, the first: not a picture"
+    ):
+        check_trainable(held)
+    floats = ImageFolder.from_pictures(np.zeros((4, 8, 8, 3)), [0, 0, 1, 1])
+    with pytest.raises(DatasetError, match="2 cannot be read, the first: .* was this picture scaled already"):
+        check_trainable(floats)
+
+
+def test_audit_finds_the_same_faults_in_tables_and_in_memory(pictures: Path) -> None:
+    scanned = ImageFolder.scan(pictures)
+    whole = (pictures / "red" / "000.png").read_bytes()
+    files = [(pictures / path).read_bytes() for path in scanned.table["path"]]
+    labels = scanned.table["label"].tolist()
+    held = audit(ImageFolder.from_pictures([*files, whole[: len(whole) // 2], whole], [*labels, "red", "blue"]))
+    assert list(held.summary()["found"])[:4] == [1, 1, 0, 1]
+    assert held.unreadable["path"].tolist() == ["picture 61"] and held.duplicates["path"].tolist() == [
+        "picture 41",
+        "picture 62",
+    ]
+    again = pd.concat([table_of(scanned), pd.DataFrame({"path": ["red/000.png", "gone"], "label": ["blue", "red"]})])
+    again["group"] = [*[""] * 60, "mine", ""]
+    assert list(audit(ImageFolder.from_table(again, pictures, 40, 40)).summary()["found"])[:2] == [1, 1]
+
+
+class Remembering:
+    """A catalogue that counts what it is asked and told."""
+
+    def __init__(self) -> None:
+        self.known: dict[FileState, FileFacts] = {}
+        self.told = 0
+
+    def recall_files(self, files: list[FileState]) -> list[FileFacts | None]:
+        return [self.known.get(file) for file in files]
+
+    def remember_files(self, files: list[FileState], facts: list[FileFacts]) -> None:
+        self.known.update(zip(files, facts, strict=True))
+        self.told += len(files)
+
+
+def test_every_way_in_asks_the_catalogue(pictures: Path) -> None:
+    catalogue = Remembering()
+    scanned = ImageFolder.scan(pictures, catalogue=catalogue)
+    assert catalogue.told == 60
+    listed = ImageFolder.from_table(table_of(scanned), pictures, catalogue=catalogue)
+    paths = [pictures / path for path in scanned.table["path"]]
+    held = ImageFolder.from_pictures([*paths, gradient()], [*scanned.table["label"], "red"], catalogue=catalogue)
+    assert catalogue.told == 60, "a file that is known was opened again"
+    assert listed.table.equals(scanned.table) and held.table["digest"][:60].equals(scanned.table["digest"])
+
+
+def test_as_image_folder_takes_what_people_have(pictures: Path, tmp_path: Path) -> None:
+    scanned = ImageFolder.scan(pictures, 20, 20, 1)
+    shares = (20, 20, 1)
+    assert as_image_folder(scanned) is scanned
+    for data in (
+        pictures,
+        str(pictures),
+        table_of(scanned).assign(path=[str(pictures / p) for p in scanned.table["path"]]),
+    ):
+        assert as_image_folder(data, None, *shares).table["split"].equals(scanned.table["split"])
+    held = as_image_folder([pictures / path for path in scanned.table["path"]], scanned.table["label"], *shares)
+    assert held.table["split"].equals(scanned.table["split"])
+    assert as_image_folder(str(pictures / "red" / "000.png"), "red").classes == ["red"]
+    (tmp_path / "photos.zip").write_bytes(b"PK")
+    alone = "alone is no data set: give a folder, a table .* or pictures with their labels"
+    for data, labels, words in [
+        ([pictures], None, f"A list {alone}"),
+        (np.zeros((2, 4, 4, 3), np.uint8), None, f"A ndarray {alone}"),
+        (None, None, f"A NoneType {alone}"),
+        (tmp_path / "photos.zip", None, "There is no folder .*photos.zip: it is a file. Unpack an archive first"),
+        (tmp_path / "nowhere", None, "There is no folder .*nowhere"),
+        (pictures, ["a"], "leave `labels` out"),
+        (scanned, ["a"], "leave `labels` out"),
+        (table_of(scanned), ["a"], "leave `labels` out"),
+        ([gradient()], ["a", "b"], "1 pictures and 2 labels"),
+    ]:
+        with pytest.raises(DatasetError, match=words):
+            as_image_folder(data, labels)
+
+
+def test_class_numbers_are_places_in_the_list_of_classes(pictures: Path) -> None:
+    folder = ImageFolder.scan(pictures)
+    assert folder.class_numbers(["red", "blue", "green", "red"]).tolist() == [2, 0, 1, 2]
+    assert folder.class_numbers(folder.table["label"]).dtype.kind == "i" and folder.class_numbers([]).shape == (0,)
+    with pytest.raises(DatasetError, match="There is no class 'yellow'; there are blue, green, red"):
+        folder.class_numbers(["red", "yellow"])
+    held = ImageFolder.from_pictures(np.zeros((3, 5, 5), np.uint8), [10, 9, 10])
+    assert held.class_numbers(np.array([9, 10])).tolist() == held.class_numbers(["9", "10"]).tolist() == [0, 1]
+
+
+def test_folder_compares_prints_and_is_replaced_as_one_thing(pictures: Path) -> None:
+    folder, other = ImageFolder.scan(pictures, 20, 20), ImageFolder.scan(pictures, 20, 20)
+    assert folder == folder and folder != other and len({folder, other}) == 2
+    counts = folder.counts().sum()
+    splits = f"{counts['train']} train, {counts['validation']} validation, {counts['test']} test"
+    assert repr(folder) == f"ImageFolder(60 pictures in 3 classes: {splits})"
+    table = folder.table.copy()
+    table.loc[0, ["problem", "split"]] = ("it turned out to be damaged", "")
+    fewer = dataclasses.replace(folder, table=table)
+    assert len(fewer.readable) == 59 and len(folder.readable) == 60 and fewer.picture(table["path"][1]).problem() == ""
 
 
 # Folders that cannot be trained on

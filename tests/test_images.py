@@ -6,6 +6,8 @@ import struct
 import zlib
 from pathlib import Path
 
+import nbclient
+import nbformat
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,18 +15,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from support import encode, gradient, run_python
 
-from imgclass_course import images
-from imgclass_course.images import (
-    ImageError,
-    center_crop,
-    load_image,
-    open_image,
-    read_image,
-    resize_image,
-    scale_to_range,
-    show_images,
-    stretch_contrast,
-)
+from imgclass_course.foundation import picture_files
+from imgclass_course.foundation.errors import ImageError
+from imgclass_course.foundation.picture_files import load_image, open_image, read_image
+from imgclass_course.images import center_crop, resize_image, scale_to_range, show_images, stretch_contrast
 
 # Pillow warns of damaged notes; the tests damage them on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning")
@@ -254,11 +248,25 @@ def test_picture_at_the_limit_is_opened() -> None:
     assert open_image(png_claiming(15_000, 10_000)).size == (15_000, 10_000)
 
 
+def test_filter_of_the_program_counts_more_than_ours(tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    path.write_bytes(png_claiming(10_000, 10_000))  # Pillow warns from 89 million pixels on
+    start = "import sys, warnings; from PIL import Image; "
+    strict = "warnings.simplefilter('error', Image.DecompressionBombWarning); "
+    ours = "from imgclass_course.foundation.picture_files import open_image, read_bytes; "
+    ours += "print(open_image(read_bytes(sys.argv[1])).size, 'pillow_heif' in sys.modules); "
+    child = run_python("-c", start + ours, str(path))
+    assert child.stdout == "(10000, 10000) False\n" and child.stderr == ""
+    for code in (start + strict + ours.split(";")[0] + "; Image.open(sys.argv[1])", start + strict + ours):
+        child = run_python("-c", code, str(path))
+        assert child.stdout == "" and "exceeds limit" in child.stderr.splitlines()[-1]
+
+
 def test_file_of_too_many_bytes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     data = encode(PICTURE)
-    monkeypatch.setattr(images, "MAX_IMAGE_BYTES", len(data))
+    monkeypatch.setattr(picture_files, "MAX_IMAGE_BYTES", len(data))
     assert read_image(data).shape == PICTURE.shape
-    monkeypatch.setattr(images, "MAX_IMAGE_BYTES", len(data) - 1)
+    monkeypatch.setattr(picture_files, "MAX_IMAGE_BYTES", len(data) - 1)
     with pytest.raises(ImageError, match="limit"):
         read_image(data)
 
@@ -274,7 +282,7 @@ def test_file_of_too_many_bytes_is_not_read_into_memory(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with a name")
 def test_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
-    code = "import sys; from imgclass_course.images import read_image; read_image(sys.argv[1])"
+    code = "import sys; from imgclass_course.foundation.picture_files import read_image; read_image(sys.argv[1])"
     child = run_python("-c", code, str(tmp_path / "pipe.jpg"), timeout=10)
     assert "ImageError" in child.stderr
 
@@ -326,7 +334,7 @@ def test_reduced_decoding_reads_fewer_pixels(monkeypatch: pytest.MonkeyPatch) ->
         opened.append(open_image(data))
         return opened[-1]
 
-    monkeypatch.setattr(images, "open_image", watch)
+    monkeypatch.setattr(picture_files, "open_image", watch)
     load_image(encode(gradient(1600, 1200), "JPEG"), 100)
     assert opened[0].size == (400, 300)
 
@@ -357,13 +365,27 @@ def test_scale_to_range_scales_bytes_once() -> None:
         scale_to_range(scaled)
 
 
-def test_show_images_needs_a_picture() -> None:
-    import matplotlib
+def test_show_images_draws_a_grid_and_needs_a_picture() -> None:
+    import matplotlib.pyplot as plt
 
-    matplotlib.use("agg")
-    assert len(show_images([PICTURE] * 3, columns=2).axes) == 4
+    plt.switch_backend("agg")
+    assert show_images([PICTURE] * 3, ["a", "b", "c"], columns=2) is None
+    assert [axis.get_title() for axis in plt.gcf().axes] == ["a", "b", "c", ""]
+    plt.close("all")
     with pytest.raises(ValueError, match="no picture"):
         show_images([])
+
+
+def test_show_images_shows_once_in_a_notebook() -> None:
+    cells = [
+        "import matplotlib.pyplot as plt; import numpy as np; from imgclass_course.images import show_images",
+        "show_images([np.zeros((2, 2, 3), np.uint8)])",
+        "show_images([np.zeros((2, 2, 3), np.uint8)]); plt.show()",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    shown = [[output for output in cell.outputs if "image/png" in output.get("data", {})] for cell in notebook.cells]
+    assert list(map(len, shown)) == [0, 1, 1]
 
 
 def test_pillow_opens_only_the_formats_of_the_course() -> None:

@@ -13,11 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from support import TOP, encode, gradient, plain_backbone, run_python
+from support import TOP, average_colours, encode, gradient, plain_backbone, run_python
 
-from imgclass_course.bottlenecks import BottleneckStore, extract
+from imgclass_course.bottlenecks import extract
 from imgclass_course.datasets import ImageFolder, audit
-from imgclass_course.images import ImageError, load_image, open_image, read_image
+from imgclass_course.foundation.errors import ImageError
+from imgclass_course.foundation.picture_files import load_image, open_image, read_image
+from imgclass_course.foundation.store import BottleneckStore
 
 # The library silences these warnings, and pytest lets them through again.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -173,19 +175,19 @@ def test_each_malformed_file_of_a_folder_is_used_or_listed(tmp_path: Path) -> No
     backbone = plain_backbone()
     with BottleneckStore(tmp_path / "store") as store:
         folder = ImageFolder.scan(tmp_path / "pictures", catalogue=store)
-        first = extract(folder.root, folder.readable, backbone, store)
-        assert len(folder.table) == 1000
-        assert len(folder.problems) + (~first.usable).sum() + first.usable.sum() == 1000
-        assert (folder.problems["problem"] != "").all() and 0 < first.usable.sum() < len(folder.readable)
-        for row, vector in zip(folder.readable.itertuples(), first.vectors, strict=True):
-            data = (folder.root / row.path).read_bytes()
-            expected = backbone.engine(load_image(data, 16)) if first.usable[row.Index] else np.zeros(48)
-            np.testing.assert_array_equal(vector, expected)
-        listed = len(audit(folder).unreadable)
+        first = extract(folder, backbone=backbone, store=store)
+        assert len(folder.table) == len(first.source.table) == 1000
+        assert len(first.source.problems) + len(first) == 1000 and 0 < len(first) < len(folder.readable)
+        assert (first.source.problems["problem"] != "").all() and list(first.rows["path"]) == list(
+            first.source.readable["path"]
+        )
+        for path, vector in zip(first.rows["path"], first.X, strict=True):
+            np.testing.assert_array_equal(vector, average_colours(load_image(folder.root / path, 16)))
+        assert set(audit(folder).unreadable["path"]) == set(first.source.problems["path"])
         again = ImageFolder.scan(tmp_path / "pictures", catalogue=store)
-        second = extract(again.root, again.readable, backbone, store)
-    assert listed == 1000 - first.usable.sum() == len(again.problems)
-    assert second.computed == 0 and second.usable.all()
+        second = extract(again, backbone=backbone, store=store)
+    assert len(again.problems) == len(first.source.problems)
+    assert second.computed == 0 and second.rows.equals(first.rows)
 
 
 READ_MANY = """
@@ -261,19 +263,17 @@ def test_small_file_of_many_pixels_is_refused_before_it_is_decoded(kind: str, mo
 def test_files_that_vanish_or_change_while_they_are_read_are_listed(pictures: Path, tmp_path: Path) -> None:
     root = Path(shutil.copytree(pictures, tmp_path / "copied"))
     paths = sorted(root.rglob("*.png"))
-    backbone = plain_backbone()
 
     def meddling(image: np.ndarray) -> np.ndarray:
-        # While the first is being computed, the rest goes, is replaced, or loses its right to be read.
+        # While the first are being computed, the rest goes, is replaced, or loses its right to be read.
         for number, path in enumerate(paths[20:]):
             if path.exists():
                 os.remove(path) if number % 2 else path.write_bytes(b"words")
-        return plain_backbone().engine(image)
+        return average_colours(image)
 
     folder = ImageFolder.scan(root)
-    backbone.__dict__["engine"] = meddling
     with BottleneckStore(tmp_path / "store") as store:
-        found = extract(folder.root, folder.readable, backbone, store, workers=1)
-    problems = found.problems[~found.usable]
-    assert found.usable[:15].all() and len(problems) >= 30
-    assert {"No such file" in problem or "changed" in problem for problem in problems} == {True}
+        found = extract(folder, backbone=plain_backbone(engine=meddling), store=store)
+    problems = found.source.problems["problem"]
+    assert list(found.rows["path"][:20]) == [os.path.relpath(path, root) for path in paths[:20]] and len(problems) >= 30
+    assert all("No such file" in problem or "changed" in problem for problem in problems)

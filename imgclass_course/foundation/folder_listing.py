@@ -166,6 +166,9 @@ def _folders(folder: Path) -> list[Path]:
 
 def _parts(root: Path) -> list[tuple[str, Path]]:
     """Return the train, validation and test folders inside as (split, folder), or the folder itself as ("", folder)."""
+    if root.is_file():
+        hint = "it is a file. Unpack an archive first; read a table with pandas"
+        raise DatasetError(f"There is no folder {printable(root)}: {hint}.")
     if not root.is_dir():
         raise DatasetError(f"There is no folder {printable(root)}.")
     named = [(SPLIT_FOLDERS.get(path.name.lower(), path.name.lower()), path) for path in _folders(root)]
@@ -251,7 +254,9 @@ def _list_row(root: Path, path: object, label: str, split: str, group: str) -> L
         return ListedPicture(Picture(path, problem), None, "", label, split, group, problem)
     file = Path(os.path.abspath(root / path))
     problem = "" if label else "no label is given"
-    return ListedPicture(Picture(file, printable(file)), file_state(file), os.fspath(path), label, split, group, problem)
+    return ListedPicture(
+        Picture(file, printable(file)), file_state(file), os.fspath(path), label, split, group, problem
+    )
 
 
 def list_rows(table: "pd.DataFrame", root: Path) -> Listing:
