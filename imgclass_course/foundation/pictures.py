@@ -68,10 +68,14 @@ class Picture:
             raise FileChangedError("the file changed while it was in use; the next run takes it as it is now")
         return squash(decode(content, size) if isinstance(content, bytes) else content, size)
 
+    def image(self, size: int | None = None) -> Image.Image:
+        """Return the picture, RGB; with a `size`, perhaps smaller than it is. Raises `ImageError` or `OSError`."""
+        content = self.content()
+        return decode(content, size) if isinstance(content, bytes) else content
+
     def pixels(self) -> np.ndarray:
         """Return the picture at its own size: [height, width, 3] uint8, RGB. Raises `ImageError` or `OSError`."""
-        content = self.content()
-        return np.array(decode(content) if isinstance(content, bytes) else content)
+        return np.array(self.image())
 
     def problem(self) -> str:
         """Return why the picture cannot be decoded, or nothing."""
