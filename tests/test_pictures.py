@@ -102,6 +102,14 @@ def test_pil_pictures_of_every_mode_are_read_as_their_files_are(mode: str) -> No
     np.testing.assert_array_equal(Picture(image, "").pixels(), read_image(encode(image, kind)))
 
 
+def test_picture_that_is_given_stays_as_it_is() -> None:
+    given = Image.fromarray(PIXELS)
+    copy = Picture(given, "").image(8)
+    copy.thumbnail((8, 8))
+    assert given.size == (40, 30) and copy.size == (8, 6)
+    assert Picture(encode(gradient(800, 600), "JPEG"), "").image(64).size == (200, 150)
+
+
 def test_palettes_are_part_of_a_picture() -> None:
     first, second = (Image.new("P", (2, 2)) for _ in range(2))
     first.putpalette([10, 20, 30])

@@ -69,9 +69,12 @@ class Picture:
         return squash(decode(content, size) if isinstance(content, bytes) else content, size)
 
     def image(self, size: int | None = None) -> Image.Image:
-        """Return the picture, RGB; with a `size`, perhaps smaller than it is. Raises `ImageError` or `OSError`."""
+        """Return a copy of the picture, RGB; with a `size`, perhaps smaller than it is, but not than twice the size.
+
+        Raises `ImageError` or `OSError`.
+        """
         content = self.content()
-        return decode(content, size) if isinstance(content, bytes) else content
+        return decode(content, size) if isinstance(content, bytes) else content.copy()
 
     def pixels(self) -> np.ndarray:
         """Return the picture at its own size: [height, width, 3] uint8, RGB. Raises `ImageError` or `OSError`."""
