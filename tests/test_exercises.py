@@ -5,6 +5,7 @@ import json
 import math
 import pkgutil
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -15,7 +16,7 @@ from exercise_answers import Answers
 from notebook_form import EXERCISES, TOP, modules_of
 
 from imgclass_course import exercises
-from imgclass_course.exercises import Band, Off, Verdict, bands, call, exercise, expect, number
+from imgclass_course.exercises import Band, Check, Off, Verdict, bands, call, exercise, expect, number
 from scripts.build_bands import SEEDS, compute_band
 
 LESSONS = [path for path in sorted((TOP / "nbs").glob("[0-9][0-9]*.ipynb"))]
@@ -33,8 +34,56 @@ def load(lesson: str) -> tuple[ModuleType, dict[str, Answers]]:
     return checks, importlib.import_module(f"exercise_answers.{lesson}").ANSWERS
 
 
-ALL = [(lesson, name) for lesson in MODULES for name in checks_of(load(lesson)[0])]
-WRONG = [(lesson, name, words) for lesson, name in ALL for words in load(lesson)[1][name].wrong]
+NONSENSE = [object(), "x", b"", -1, math.nan, 10**400, [], {}, {"a": []}, np.empty((0, 3)), np.array(["x"]), len]
+NONSENSE += [lambda *anything: "x", lambda *anything: [[1], [2, 3]], lambda *anything: np.full((2, 2), np.nan)]
+
+# The name of a folder that nothing was written into yet is no wrong answer but an open one.
+STILL_OPEN = {"three_runs": ["x"]}
+
+Fault = tuple[object, str]  # a verdict, and what is wrong with it
+
+
+def faults_of_right(check: Check, answers: Answers) -> Iterator[Fault]:
+    """Yield verdicts on right answers that are not "Right" with words and without a hint."""
+    for answer in answers.right:
+        verdict = check(*answer)
+        if not verdict.right or not verdict.text or verdict.hint:
+            yield verdict, "for a right answer"
+
+
+def faults_of_wrong(check: Check, answers: Answers) -> Iterator[Fault]:
+    """Yield verdicts on typical mistakes that do not say what is off, or say what is off with another one."""
+    if len(answers.wrong) < 2:
+        yield len(answers.wrong), "mistakes: too few to be told apart"
+    for words, answer in answers.wrong.items():
+        verdict = check(*answer)
+        if verdict.state != "Not yet" or not verdict.hint or words not in verdict.text:
+            yield verdict, f"for the mistake {words!r}"
+        if any(other in verdict.text for other in answers.wrong if other != words):
+            yield verdict, f"does not tell {words!r} from other mistakes"
+
+
+def faults_of_nothing(check: Check, answers: Answers) -> Iterator[Fault]:
+    """Yield verdicts that are not "Open" where nothing was answered."""
+    for nothing in (None, ...):
+        verdict = check(*[nothing] * len(answers.right[0]))
+        if verdict.state != "Open" or not verdict.hint:
+            yield verdict, f"for {nothing}"
+
+
+def faults_of_nonsense(check: Check, answers: Answers) -> Iterator[Fault]:
+    """Yield verdicts that are not "Not yet" where all answers, or one of several, are nonsense."""
+    right = answers.right[0]
+    for nonsense in NONSENSE:
+        still_open = isinstance(nonsense, str) and nonsense in STILL_OPEN.get(check.__name__, [])
+        verdict = check(*[nonsense] * len(right))
+        if verdict.state != ("Open" if still_open else "Not yet"):
+            yield verdict, f"for {nonsense!r}"
+    for place in range(len(right) if len(right) > 1 else 0):
+        for nonsense in (NONSENSE[0], []):
+            verdict = check(*[nonsense if position == place else answer for position, answer in enumerate(right)])
+            if verdict.state != "Not yet":
+                yield verdict, f"for {nonsense!r} as answer {place}"
 
 
 def test_every_lesson_has_a_module_of_three_checks() -> None:
@@ -45,56 +94,16 @@ def test_every_lesson_has_a_module_of_three_checks() -> None:
         assert len(checks_of(checks)) == EXERCISES and set(checks_of(checks)) == set(answers), lesson
 
 
-@pytest.mark.parametrize(("lesson", "name"), ALL)
-def test_right_answers_are_right(lesson: str, name: str) -> None:
+@pytest.mark.parametrize("lesson", MODULES)
+def test_each_answer_gets_its_verdict(lesson: str) -> None:
     checks, answers = load(lesson)
-    for answer in answers[name].right:
-        verdict = getattr(checks, name)(*answer)
-        assert verdict.right and verdict.text and not verdict.hint, verdict
-
-
-@pytest.mark.parametrize(("lesson", "name", "words"), WRONG)
-def test_wrong_answer_is_told_what_is_off(lesson: str, name: str, words: str) -> None:
-    checks, answers = load(lesson)
-    verdict = getattr(checks, name)(*answers[name].wrong[words])
-    assert verdict.state == "Not yet" and verdict.hint and words in verdict.text, verdict
-    others = set(answers[name].wrong) - {words}
-    assert not any(other in verdict.text for other in others), f"{words!r} is not told apart: {verdict}"
-
-
-@pytest.mark.parametrize(("lesson", "name"), ALL)
-def test_at_least_two_mistakes_are_told_apart(lesson: str, name: str) -> None:
-    assert len(load(lesson)[1][name].wrong) >= 2
-
-
-@pytest.mark.parametrize(("lesson", "name"), ALL)
-def test_no_answer_is_open(lesson: str, name: str) -> None:
-    checks, answers = load(lesson)
-    count = len(answers[name].right[0])
-    for nothing in (None, ...):
-        verdict = getattr(checks, name)(*[nothing] * count)
-        assert verdict.state == "Open" and verdict.hint
-
-
-NONSENSE = [object(), "x", b"", -1, math.nan, 10**400, [], {}, {"a": []}, np.empty((0, 3)), np.array(["x"]), len]
-NONSENSE += [lambda *anything: "x", lambda *anything: [[1], [2, 3]], lambda *anything: np.full((2, 2), np.nan)]
-
-
-# The name of a folder that nothing was written into yet is no wrong answer but an open one.
-STILL_OPEN = {"three_runs": ["x"]}
-
-
-@pytest.mark.parametrize(("lesson", "name"), ALL)
-def test_nonsense_gets_words_and_is_never_right(lesson: str, name: str) -> None:
-    checks, answers = load(lesson)
-    right = answers[name].right[0]
-    for nonsense in NONSENSE:
-        expected = "Open" if isinstance(nonsense, str) and nonsense in STILL_OPEN.get(name, []) else "Not yet"
-        assert getattr(checks, name)(*[nonsense] * len(right)).state == expected, nonsense
-    for place in range(len(right) if len(right) > 1 else 0):  # one answer is nonsense, the others are right
-        for nonsense in (NONSENSE[0], []):
-            mixed = [nonsense if position == place else answer for position, answer in enumerate(right)]
-            assert getattr(checks, name)(*mixed).state == "Not yet", (nonsense, place)
+    faults = [
+        f"{name}: {verdict!r} {what}"
+        for name in checks_of(checks)
+        for faults_of in (faults_of_right, faults_of_wrong, faults_of_nothing, faults_of_nonsense)
+        for verdict, what in faults_of(getattr(checks, name), answers[name])
+    ]
+    assert not faults, "\n".join(faults)
 
 
 def test_function_that_returns_nothing_is_open() -> None:
@@ -141,24 +150,21 @@ def test_band_holds_what_was_seen_and_most_of_what_was_not() -> None:
 FILES = sorted(Path(exercises.__path__[0]).glob("*_bands.json"))
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_bands_are_those_that_the_script_measures(path: Path) -> None:
-    lesson = path.stem.removesuffix("_bands")
-    module = importlib.import_module(f"scripts.bands.{lesson}")
-    assert set(bands(lesson)) == set(module.MEASURES) == set(json.loads(path.read_text(encoding="utf-8")))
-    seeds = getattr(module, "SEEDS", SEEDS)
-    assert seeds >= 20 and all(
-        band.seeds == seeds and band.low <= band.mean <= band.high for band in bands(lesson).values()
-    )
+def test_bands_are_those_that_the_scripts_measure() -> None:
+    for path in FILES:
+        lesson = path.stem.removesuffix("_bands")
+        module = importlib.import_module(f"scripts.bands.{lesson}")
+        assert set(bands(lesson)) == set(module.MEASURES) == set(json.loads(path.read_text(encoding="utf-8")))
+        seeds = getattr(module, "SEEDS", SEEDS)
+        found = bands(lesson).values()
+        assert seeds >= 20 and all(band.seeds == seeds and band.low <= band.mean <= band.high for band in found), path
 
 
-@pytest.mark.parametrize("lesson", MODULES)
-def test_checks_import_only_what_their_lesson_knows(lesson: str) -> None:
-    source = Path(load(lesson)[0].__file__).read_text(encoding="utf-8")
-    known: set[str] = {"exercises"}
+def test_checks_import_only_what_their_lesson_knows() -> None:
+    known = {"exercises", "foundation"}
     for path in LESSONS:
         modules = modules_of(nbformat.read(path, as_version=4))
         known |= modules
-        if lesson in modules:
-            break
-    assert set(re.findall(r"from imgclass_course\.(\w+)", source)) <= known
+        for lesson in modules & set(MODULES):
+            source = Path(load(lesson)[0].__file__).read_text(encoding="utf-8")
+            assert set(re.findall(r"from imgclass_course\.(\w+)", source)) <= known, lesson
