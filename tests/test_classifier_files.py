@@ -21,11 +21,12 @@ from imgclass_course.classifiers import ImageClassifier
 from imgclass_course.foundation.errors import ClassifierError
 from imgclass_course.foundation.litert import LiteRTGraph
 from imgclass_course.foundation.picture_files import read_image
+from imgclass_course.heads import EstimatorHead, KerasHead
 from imgclass_course.outputs import classifier_files
 from imgclass_course.outputs.classifier_files import load_classifier, save_classifier
 from imgclass_course.outputs.run_files import export_saved_model, save_run
 from imgclass_course.regularization import build_regularized_head
-from imgclass_course.transfer import EstimatorHead, KerasHead, Retraining, build_head, fit, retrain
+from imgclass_course.transfer import Retraining, build_head, fit, retrain
 
 
 @pytest.fixture

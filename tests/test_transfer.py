@@ -18,18 +18,10 @@ from imgclass_course.bottlenecks import BottleneckStore
 from imgclass_course.exercises import bands
 from imgclass_course.features import Features
 from imgclass_course.foundation.errors import DatasetError, TrainingError
+from imgclass_course.heads import USUAL_STRENGTH, KerasHead, LogisticHead, fit_logistic
 from imgclass_course.outputs.run_files import metrics, save_run
 from imgclass_course.regularization import build_regularized_head
-from imgclass_course.transfer import (
-    KerasHead,
-    LogisticHead,
-    Retraining,
-    build_head,
-    fit,
-    fit_logistic,
-    retrain,
-    train_head,
-)
+from imgclass_course.transfer import Retraining, build_head, fit, retrain, train_head
 
 SHARES = {"validation_percentage": 20, "testing_percentage": 20}
 
@@ -259,8 +251,9 @@ def test_logistic_is_scikit_learns_with_the_strength_of_the_lowest_loss() -> Non
 
 def test_logistic_of_two_classes_and_of_one_that_has_no_pictures() -> None:
     vectors, labels = two_clouds()
-    head, _ = fit_logistic(vectors, labels * 2, 3)  # class 1 has none
-    reference = LogisticRegression(C=transfer.USUAL_STRENGTH, tol=1e-8).fit(vectors, labels)
+    rows = pd.DataFrame({"split": "train", "view": 0}, index=range(len(labels)))
+    head, _ = fit_logistic(Features(vectors, labels * 2, rows, ("left", "nothing", "right")))
+    reference = LogisticRegression(C=USUAL_STRENGTH, tol=1e-8).fit(vectors, labels)
     found = head.predict_proba(vectors)
     np.testing.assert_allclose(found[:, [0, 2]], reference.predict_proba(vectors), atol=0.01)
     assert (found[:, 1] < 1e-6).all()

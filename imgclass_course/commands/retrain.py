@@ -211,8 +211,9 @@ def _intermediate_states(features: "Features", flags: dict[str, Any]) -> "keras.
 
     from imgclass_course.classifiers import ImageClassifier
     from imgclass_course.foundation.files import printable
+    from imgclass_course.heads import KerasHead
     from imgclass_course.outputs.classifier_files import save_classifier
-    from imgclass_course.transfer import KerasHead, measured_steps
+    from imgclass_course.transfer import measured_steps
 
     steps = flags["how_many_training_steps"]
     interval = min(flags["eval_step_interval"], steps)

@@ -255,7 +255,7 @@ def _load_head(folder: Path, description: dict[str, Any]) -> Head:
 
 
 def _logistic_head(data: bytes) -> Head:
-    from ..transfer import LogisticHead
+    from ..heads import LogisticHead
 
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         return LogisticHead(arrays["weights"], arrays["bias"])
@@ -267,7 +267,7 @@ def _keras_head(data: bytes) -> Head:
 
     import keras
 
-    from ..transfer import KerasHead
+    from ..heads import KerasHead
 
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         _check_layers(json.loads(archive.read("config.json")))
