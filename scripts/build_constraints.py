@@ -1,8 +1,7 @@
 """Rebuild constraints.txt: one exact version of every package, for every Python that settings.ini allows.
 
 Run by hand, with `make constraints`, when a requirement changes: versions that stand there and still fit are kept. With
-`--upgrade`, newer versions are chosen. It needs `uv` (`pip install uv`), because pip resolves only for the Python and the
-platform that it runs on. Nothing else needs uv.
+`--upgrade`, newer versions are chosen. By uv, because pip resolves only for the Python and the platform that it runs on.
 """
 
 import configparser
@@ -63,7 +62,7 @@ def shorten(line: str, always: str) -> str:
 
 def resolve(requirements: list[str], first: str, environment: str, *options: str) -> str:
     """Return the resolved versions, a line each, from Python `first` on. Raises CalledProcessError."""
-    command = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version", first, *options]
+    command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", first, *options]
     command += ["--no-header", "--no-annotate", "--output-file", "constraints.txt", "-"]
     text = "\n".join(requirements)
     with tempfile.TemporaryDirectory() as folder:
@@ -80,8 +79,6 @@ def main() -> None:
     environment = describe_environment(last)
     try:
         resolved = resolve(list_requirements(settings), first, environment, *sys.argv[1:])
-    except FileNotFoundError:
-        sys.exit("build_constraints.py: the command `uv` is missing. Install it with: pip install uv")
     except subprocess.CalledProcessError as error:
         sys.exit(f"build_constraints.py: uv found no set of versions (exit code {error.returncode}); see above.")
     pins = "".join(f"{shorten(line, environment)}\n" for line in resolved.splitlines())
