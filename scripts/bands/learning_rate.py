@@ -3,13 +3,10 @@
 import functools
 from collections.abc import Callable
 
-import numpy as np
-import pandas as pd
-
-from imgclass_course.backbones import load_backbone
 from imgclass_course.bottlenecks import extract
 from imgclass_course.datasets import ImageFolder, dataset_folder
 from imgclass_course.exercises.learning_rate import RATES
+from imgclass_course.features import Features
 from imgclass_course.learning_rate import _measure, train_in_stages
 from imgclass_course.transfer import build_head
 
@@ -21,13 +18,9 @@ BATCH_SIZE = 32
 
 
 @functools.cache
-def pictures() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the bottlenecks of clipart, their labels, and which are for training."""
-    clipart = ImageFolder.scan(dataset_folder("clipart"), VALIDATION_PERCENTAGE, 0)
-    table = clipart.readable
-    vectors = extract(clipart.root, table, load_backbone(BACKBONE)).vectors
-    labels = pd.Index(clipart.classes).get_indexer(table["label"])
-    return vectors, labels, (table["split"] == "train").to_numpy()
+def pictures() -> Features:
+    """Return the bottlenecks of clipart."""
+    return extract(ImageFolder.scan(dataset_folder("clipart"), VALIDATION_PERCENTAGE, 0), backbone=BACKBONE)
 
 
 @functools.cache
@@ -35,12 +28,12 @@ def trained(optimizer: str, rate: float, seed: int) -> dict[str, float]:
     """Return what a head reaches at one rate, with the seed of its start and of its batches."""
     import keras
 
-    vectors, labels, is_train = pictures()
-    head = build_head(vectors.shape[1], 1 + int(labels.max()), seed)
+    training, validation = pictures().xy("train"), pictures().xy("validation")
+    head = build_head(training[0].shape[1], len(pictures().classes), seed)
     stage = (keras.optimizers.get({"class_name": optimizer, "config": {"learning_rate": rate}}), STEPS)
-    train_in_stages(vectors[is_train], labels[is_train], head, [stage], BATCH_SIZE, seed)
-    loss, accuracy = _measure(head, vectors[~is_train], labels[~is_train])
-    return {"loss": loss, "accuracy": accuracy, "training": _measure(head, vectors[is_train], labels[is_train])[0]}
+    train_in_stages(*training, head, [stage], BATCH_SIZE, seed)
+    loss, accuracy = _measure(head, *validation)
+    return {"loss": loss, "accuracy": accuracy, "training": _measure(head, *training)[0]}
 
 
 def measure_of(optimizer: str, rate: float, what: str) -> Callable[[int], float]:
