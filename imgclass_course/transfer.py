@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FIT_OPTIONS', 'USUAL_VIEWS', 'build_head', 'measured_steps', 'train_head', 'Fitted', 'fit', 'Retraining', 'retrain']
 
-# %% ../nbs/07_transfer_learning.ipynb #730e0c22
+# %% ../nbs/07_transfer_learning.ipynb #592a2549
 import inspect
 import math
 import os
@@ -51,7 +51,7 @@ def build_head(feature_dim: int, num_classes: int, seed: int = 0) -> "keras.Mode
     start = keras.initializers.GlorotUniform(seed=seed)
     return keras.Sequential([keras.Input((feature_dim,)), keras.layers.Dense(num_classes, kernel_initializer=start)])
 
-# %% ../nbs/07_transfer_learning.ipynb #91b73749
+# %% ../nbs/07_transfer_learning.ipynb #5d7db802
 def _batch_dataset(
     vectors: np.ndarray, labels: np.ndarray, batches: np.ndarray, weights: np.ndarray | None = None
 ) -> "tf.data.Dataset":
@@ -69,7 +69,7 @@ def _whole_dataset(vectors: np.ndarray, labels: np.ndarray) -> "tf.data.Dataset"
 
     return tf.data.Dataset.from_tensor_slices((vectors, labels)).batch(4096).cache()
 
-# %% ../nbs/07_transfer_learning.ipynb #d928972e
+# %% ../nbs/07_transfer_learning.ipynb #5759fe45
 def measured_steps(steps: int, eval_interval: int) -> list[int]:
     "After which steps a training is measured; steps that do not fill an interval come first."
     return list(range(steps % eval_interval or eval_interval, steps + 1, eval_interval))
@@ -90,7 +90,7 @@ def _keep_best(steps: int) -> "keras.callbacks.Callback":
 
     return keras.callbacks.EarlyStopping("val_loss", mode="min", patience=steps, restore_best_weights=True)
 
-# %% ../nbs/07_transfer_learning.ipynb #45a6a89b
+# %% ../nbs/07_transfer_learning.ipynb #f75b8f70
 def train_head(
     vectors: np.ndarray,  # [n, d] float32
     labels: np.ndarray,  # [n] int, from 0
@@ -132,7 +132,7 @@ def _stretches(ends: list[int]) -> list[tuple[int, int]]:
     shorter_first = intervals > 1 and ends[1] < ends[2] - ends[1]
     return [(0, 1), (1, intervals)] if shorter_first else [(0, intervals)]
 
-# %% ../nbs/07_transfer_learning.ipynb #cafdb387
+# %% ../nbs/07_transfer_learning.ipynb #f9eca05c
 class Fitted(NamedTuple):
     "A trained head and how its training went."
 
@@ -157,7 +157,7 @@ def _make_model(head: HeadChoice, feature_dim: int, num_classes: int, seed: int)
         return build_head(feature_dim, num_classes, seed)
     return head if hasattr(head, "fit") else head(feature_dim, num_classes)
 
-# %% ../nbs/07_transfer_learning.ipynb #20acb3df
+# %% ../nbs/07_transfer_learning.ipynb #55fa5a99
 def fit(
     features: Features,  # with rows of the split train; those of validation choose the best state
     head: HeadChoice = "keras",
@@ -190,7 +190,7 @@ def fit(
     history = train_head(train.X, train.y, model, steps, batch_size, learning_rate, **options)
     return Fitted(KerasHead(model), history, _best(history))
 
-# %% ../nbs/07_transfer_learning.ipynb #3a89710b
+# %% ../nbs/07_transfer_learning.ipynb #d160991a
 @dataclass(frozen=True, eq=False)
 class Retraining:
     "A trained classifier and what was measured on the way."
@@ -227,7 +227,7 @@ class Retraining:
         "The files of a split, in the order of its evaluation; of pictures in memory, the pictures."
         return [self.folder.picture(path).source for path in self.pictures(split, limit).rows["path"]]
 
-# %% ../nbs/07_transfer_learning.ipynb #bcc7f87f
+# %% ../nbs/07_transfer_learning.ipynb #530209a0
 FIT_OPTIONS = tuple(inspect.signature(fit).parameters)[2:]
 USUAL_VIEWS = 4  # augmented views per training picture, where an augmentation is given
 

@@ -9,7 +9,8 @@ from PIL import Image, ImageOps
 
 from imgclass_course.evaluation import Accuracy, PairedComparison
 from imgclass_course.exercises import bands, call, describe, exercise, expect, number
-from imgclass_course.images import center_crop, load_image
+from imgclass_course.foundation.picture_files import load_image
+from imgclass_course.images import center_crop
 
 SIZE = 160  # pixels that the check asks for
 ROTATED = 6  # EXIF: the camera was held sideways

@@ -8,22 +8,21 @@ import numpy as np
 import pandas as pd
 
 from imgclass_course.backbones import load_backbone
-from imgclass_course.bottlenecks import map_in_threads
 from imgclass_course.datasets import ImageFolder, dataset_folder
 from imgclass_course.exercises.transfer import CLOTH_CLASSES, DRAWS, PER_CLASS, STEPS, TESTING_PERCENTAGE, on_cloth
-from imgclass_course.images import load_image
-from imgclass_course.transfer import Retraining, build_head, retrain, train_head
+from imgclass_course.features import Features
+from imgclass_course.foundation.picture_files import load_image
+from imgclass_course.transfer import build_head, retrain, train_head
 
 SMALL = 128  # pixels
 
 
 @cache
-def clipart() -> Retraining:
-    """Return the lesson's run; of its training only the vectors are used."""
+def clipart() -> Features:
+    """Return the vectors of the lesson's run."""
     with tempfile.TemporaryDirectory() as store:
-        return retrain(
-            dataset_folder(), bottleneck_dir=store, testing_percentage=TESTING_PERCENTAGE, seed=0, steps=STEPS
-        )
+        options = {"testing_percentage": TESTING_PERCENTAGE, "seed": 0, "steps": STEPS}
+        return retrain(dataset_folder(), bottleneck_dir=store, **options).features
 
 
 def accuracy(head: object, vectors: np.ndarray, labels: np.ndarray) -> float:
@@ -38,11 +37,6 @@ def trained(vectors: np.ndarray, labels: np.ndarray, seed: int) -> object:
     return head
 
 
-def labels_of(result: Retraining) -> np.ndarray:
-    """Return the number of each row's class."""
-    return pd.Index(result.folder.classes).get_indexer(result.rows["label"])
-
-
 def rows_of(split: str) -> pd.DataFrame:
     """Return the rows of a split; their index is the row of their vectors."""
     rows = clipart().rows
@@ -53,12 +47,12 @@ def rows_of(split: str) -> pd.DataFrame:
 def head_of_few(draw: int) -> tuple[object, pd.Index]:
     """Return a head trained on a few pictures of each class, and which these were."""
     few = rows_of("train").groupby("label").sample(PER_CLASS, random_state=draw).index
-    return trained(clipart().vectors[few], labels_of(clipart())[few], draw), few
+    return trained(clipart().X[few], clipart().y[few], draw), few
 
 
 def measured(head: object, rows: pd.Index) -> float:
     """Return the accuracy of a head of clipart's ten classes on some rows."""
-    return accuracy(head, clipart().vectors[rows], labels_of(clipart())[rows])
+    return accuracy(head, clipart().X[rows], clipart().y[rows])
 
 
 def draws(seed: int) -> range:
@@ -81,7 +75,7 @@ def few_in_all(seed: int) -> float:
 
     def one(draw: int) -> float:
         drawn = rows_of("train").sample(PER_CLASS, random_state=draw).index
-        head = trained(clipart().vectors[drawn], labels_of(clipart())[drawn], draw)
+        head = trained(clipart().X[drawn], clipart().y[drawn], draw)
         return measured(head, rows_of("test").index)
 
     return mean(one(draw) for draw in draws(seed))
@@ -90,7 +84,7 @@ def few_in_all(seed: int) -> float:
 def all_training(seed: int) -> float:
     """Train on all training pictures."""
     everything = rows_of("train").index
-    head = trained(clipart().vectors[everything], labels_of(clipart())[everything], seed)
+    head = trained(clipart().X[everything], clipart().y[everything], seed)
     return measured(head, rows_of("test").index)
 
 
@@ -101,11 +95,11 @@ def cloth() -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray]:
     rows = folder.readable[folder.readable["label"].isin(CLOTH_CLASSES)]
     bare = [load_image(folder.root / path, SMALL) for path in rows["path"]]
     labels = (rows["label"] == CLOTH_CLASSES[0]).to_numpy().astype(int)
-    engine = load_backbone(f"mobilenet_v1_100_{SMALL}").engine
+    backbone = load_backbone(f"mobilenet_v1_100_{SMALL}")
 
     def vectors(with_cloth: np.ndarray) -> np.ndarray:
-        pictures = (on_cloth(image) if there else image for image, there in zip(bare, with_cloth, strict=True))
-        return np.stack(list(map_in_threads(engine, pictures)))
+        pairs = zip(bare, with_cloth, strict=True)
+        return backbone(np.stack([on_cloth(image) if there else image for image, there in pairs]))
 
     sides = {"as trained": labels == 1, "exchanged": labels == 0, "bare": labels < 0, "everywhere": labels >= 0}
     found = {name: vectors(with_cloth) for name, with_cloth in sides.items()}

@@ -6,7 +6,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from imgclass_course.evaluation import Accuracy, PairedComparison
-from imgclass_course.images import center_crop, load_image
+from imgclass_course.foundation.picture_files import load_image
+from imgclass_course.images import center_crop
 
 from . import Answers
 
