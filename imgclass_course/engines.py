@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['add_pixels', 'fold_batch_norm', 'write_mobilenet']
 
-# %% ../nbs/05b_engines.ipynb #bcc61a50
+# %% ../nbs/05b_engines.ipynb #bee66753
 import numpy as np
 
 from .foundation.litert import LiteRTGraph
 from .mobilenet import BATCH_NORM_EPSILON, STRIDES
 
-# %% ../nbs/05b_engines.ipynb #9e1c22d8
+# %% ../nbs/05b_engines.ipynb #fe5da414
 def add_pixels(graph: LiteRTGraph, image_size: int) -> tuple[int, int]:
     "Numbers of the tensor of bytes [1, size, size, 3] that comes in, and of the same values from -1 to 1."
     shape, schema = [1, image_size, image_size, 3], graph.schema
@@ -20,7 +20,7 @@ def add_pixels(graph: LiteRTGraph, image_size: int) -> tuple[int, int]:
     values = graph.operation("DEQUANTIZE", [entry], shape, schema.DequantizeOptionsT())
     return entry, graph.operation("SUB", [values, graph.constant(np.ones(1, np.float32))], shape, schema.SubOptionsT())
 
-# %% ../nbs/05b_engines.ipynb #84a29409
+# %% ../nbs/05b_engines.ipynb #de9c15ba
 def fold_batch_norm(weights: dict[str, np.ndarray], layer: str) -> tuple[np.ndarray, np.ndarray]:
     "Scale and shift [channels] float32 that a layer's batch normalisation amounts to."
     mean, variance, beta, gamma = (
@@ -52,7 +52,7 @@ def _add_convolution(
     filters, bias = graph.constant(kernel.transpose(3, 0, 1, 2).copy()), graph.constant(shift)
     return graph.operation(kind, [x, filters, bias], [1, side, side, len(scale)], options)
 
-# %% ../nbs/05b_engines.ipynb #eccda305
+# %% ../nbs/05b_engines.ipynb #5790726a
 def write_mobilenet(weights: dict[str, np.ndarray], image_size: int) -> bytes:
     "MobileNet v1 as a LiteRT file, as `convert_network` would give it: bytes [1, size, size, 3] to [1, 1024] float32."
     graph = LiteRTGraph()

@@ -6,7 +6,7 @@
 __all__ = ['EMBEDDED', 'STRIDES', 'BATCH_NORM_EPSILON', 'BATCH_NORM_DECAY', 'CHANNELS', 'imagenet_labels', 'embedded_weights',
            'mobilenet_features', 'keras_mobilenet', 'classify_imagenet', 'mobilenet_cost', 'export_module']
 
-# %% ../nbs/05_pretrained_networks.ipynb #0d68b340
+# %% ../nbs/05_pretrained_networks.ipynb #c5f1359c
 import re
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-# %% ../nbs/05_pretrained_networks.ipynb #7155d952
+# %% ../nbs/05_pretrained_networks.ipynb #09ad0228
 EMBEDDED = "mobilenet_v1_100_224"  # the backbone that needs no network connection
 
 
@@ -79,7 +79,7 @@ def mobilenet_features(
         x = finish(tf.nn.conv2d(x, variables[f"{name}/weights"], 1, "SAME"), name)
     return tf.reduce_mean(x, axis=[1, 2])
 
-# %% ../nbs/05_pretrained_networks.ipynb #40f40d24
+# %% ../nbs/05_pretrained_networks.ipynb #928fdfec
 def _keras_layer_weights(layer: str, weights: dict[str, np.ndarray]) -> list[np.ndarray]:
     "The arrays of a layer of Keras's MobileNet, such as conv_dw_1_bn, out of ours."
     kinds = {"dw": "depthwise", "pw": "pointwise"}

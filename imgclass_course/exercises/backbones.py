@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -11,12 +12,14 @@ from unittest.mock import patch
 import numpy as np
 
 from imgclass_course.exercises import Off, call, describe, exercise, expect
+from imgclass_course.foundation.hub import hub_cache_folder
+from imgclass_course.foundation.litert import convert_network
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
     from imgclass_course.backbones import Backbone
-    from imgclass_course.engines import Network
+    from imgclass_course.foundation.runners import Network
 
 HANDLE = "https://tfhub.dev/google/imagenet/mobilenet_v1_050_160/feature_vector/5"
 REASONS = {
@@ -41,8 +44,6 @@ def _own_caches() -> Iterator[Path]:
 
 def _specs() -> dict[str, str]:
     """Return what is loaded, by the names that the exercise gives it."""
-    from imgclass_course.backbones import hub_cache_folder
-
     return {
         "smaller pictures": "mobilenet_v1_100_192",
         "short name": "mobilenet_v1_050_160",
@@ -64,13 +65,16 @@ def _loads(spec: str) -> bool:
     return True
 
 
+def _never(*_: object) -> bool:
+    return False
+
+
 def _that_load() -> set[str]:
     """Return the names of `_specs` that load with one module in the cache and no network connection."""
-    from imgclass_course import backbones
+    from imgclass_course.foundation import hub
 
-    nowhere = dict.fromkeys(("_reachable", "_keras_weights_cached"), lambda *_: False)
-    with _own_caches(), patch.multiple(backbones, **nowhere):
-        module = backbones.hub_cache_folder(HANDLE)
+    with _own_caches(), patch.object(hub, "reachable", _never), patch.object(hub, "keras_weights_cached", _never):
+        module = hub_cache_folder(HANDLE)
         module.mkdir(parents=True)
         (module / "saved_model.pb").touch()
         return {name for name, spec in _specs().items() if _loads(spec)}
@@ -109,7 +113,7 @@ def _mean_colour_network(folder: Path) -> "Network":
 
     expect((folder / "saved_model.pb").is_file(), "There is no `saved_model.pb` in this folder: no SavedModel.")
     try:
-        return load_backbone(str(folder)).make_network()
+        return load_backbone(str(folder)).network()
     except BackboneError as error:
         raise Off(str(error)) from error
 
@@ -149,17 +153,27 @@ def _toy_network(pixels: "tf.Tensor") -> "tf.Tensor":
     return tf.reduce_mean(pixels * (places / places.mean() / 255), axis=[1, 2])
 
 
+@dataclass(frozen=True)
+class _Toy:
+    """Loads the toy network, and knows a LiteRT file of it, as the embedded network does of itself."""
+
+    def __call__(self) -> "Network":
+        return _toy_network
+
+    def litert_file(self, image_size: int) -> bytes:
+        return convert_network(_toy_network, image_size)
+
+
 def _toy_backbone(fingerprint: str) -> "Backbone":
     from imgclass_course.backbones import Backbone
-    from imgclass_course.engines import convert_network
 
-    return Backbone("toy", TOY_SIZE, fingerprint, lambda: _toy_network, lambda: convert_network(_toy_network, TOY_SIZE))
+    return Backbone("toy", TOY_SIZE, fingerprint, _Toy())
 
 
 def _made(answer: Callable, backbone: "Backbone") -> "Backbone":
     """Return the attendee's backbone."""
     made = call(answer, backbone)
-    needed = ("name", "image_size", "fingerprint", "engine")
+    needed = ("name", "image_size", "fingerprint", "runner")
     expect(all(hasattr(type(made), name) or hasattr(made, name) for name in needed), f"No backbone: {describe(made)}.")
     return made
 
@@ -182,12 +196,12 @@ def _check_fingerprints(answer: Callable) -> None:
 
 def run_backbone(backbone: "Backbone", picture: np.ndarray) -> np.ndarray:
     """Return the vector of a picture; an attendee sees this name where their backbone fails."""
-    return np.asarray(backbone.engine(picture))
+    return np.asarray(backbone.runner()(picture[None]))[0]
 
 
 @exercise(
-    "`Backbone(name, image_size, fingerprint, make_network)`: a network is a function of pixels [n, height, width, 3], "
-    "and `_fingerprint` hashes any number of parts."
+    "`Backbone(name, image_size, fingerprint, network)`: `network()` gives a function of pixels [n, height, width, 3], and "
+    "`fingerprint_of` hashes any number of parts."
 )
 def both_ways(answer: Callable[["Backbone"], "Backbone"]) -> str:
     """Exercise 3: a backbone that averages the vectors of a picture and of its mirror image."""
@@ -199,7 +213,7 @@ def both_ways(answer: Callable[["Backbone"], "Backbone"]) -> str:
     with _own_caches():
         vector = call(run_backbone, _made(answer, _toy_backbone("aa")), picture)
     mistakes = {
-        "You have the vector of the picture as it is. Did `write_model` stay? It gives the old model.": plain[
+        "You have the vector of the picture as it is. Did its `network` stay, or that network's `litert_file`?": plain[
             "as it is"
         ],
         "You have the vector of the mirror image alone. Average it with that of the picture.": plain["mirrored"],

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from imgclass_course.foundation.runners import LiteRTRunner
 from imgclass_course.exercises import Off, answered, call, describe, exercise, expect, number
+from imgclass_course.foundation.runners import LiteRTRunner
 from imgclass_course.images import scale_to_range
 from imgclass_course.mobilenet import BATCH_NORM_EPSILON, CHANNELS, STRIDES, mobilenet_cost
 
@@ -103,9 +103,7 @@ def _run(network: bytes, picture: np.ndarray) -> np.ndarray:
         raise Off(f"LiteRT refuses the network: {reason}") from error
 
 
-@exercise(
-    "Begin with `_add_pixels`, and end as `write_mobilenet` does, with a `MEAN`: over which axis, of which shape?"
-)
+@exercise("Begin with `add_pixels`, and end as `write_mobilenet` does, with a `MEAN`: over which axis, of which shape?")
 def grey_network(answer: Callable[[int], bytes]) -> str:
     """Exercise 2: a LiteRT network that makes a picture grey."""
     for size in SIZES:
@@ -166,7 +164,8 @@ def _judge_kernel(found: np.ndarray, layer: dict[str, np.ndarray], scale: np.nda
     for wrong, words in mistakes:
         expect(not np.allclose(found, wrong, rtol=1e-4), words)
     expect(
-        np.allclose(found, kernel * scale, rtol=1e-4), "The kernel is not the given one times the scales of `_fold`."
+        np.allclose(found, kernel * scale, rtol=1e-4),
+        "The kernel is not the given one times the scales of `fold_batch_norm`.",
     )
 
 

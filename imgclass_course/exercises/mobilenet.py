@@ -83,7 +83,7 @@ def similarity(answer: Callable[[np.ndarray, np.ndarray], float], minds_most: st
         isinstance(minds_most, str) and minds_most in names,
         f"The function is right. Now name what the network minds most: one of {', '.join(names)}.",
     )
-    least = min(truth, key=truth.get)
+    least = min(truth, key=lambda name: truth[name])
     expect(
         minds_most == least,
         f"The function is right, but {minds_most} is not what it minds most. Which cosine is least?",

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -46,20 +45,14 @@ def converted_once(folder: Path, key: str, convert: Callable[[], bytes]) -> byte
     return model
 
 
-def _schema() -> ModuleType:
-    try:
-        from ai_edge_litert import schema_py_generated as schema
-    except ImportError:
-        from tensorflow.lite.python import schema_py_generated as schema
-    return schema
-
-
 class LiteRTGraph:
     """A network for LiteRT, put together operation by operation."""
 
     def __init__(self, model: bytes | None = None) -> None:
         """Begin with nothing, or go on from the end of a LiteRT file."""
-        self.schema: Any = _schema()
+        from ai_edge_litert import schema_py_generated
+
+        self.schema: Any = schema_py_generated
         if model is None:
             self.parts = self.schema.SubGraphT(tensors=[], operators=[])
             self.model = self.schema.ModelT(

@@ -21,6 +21,7 @@ Outcome = np.ndarray | Exception  # a vector [d] float32, or why the picture can
 Network = Callable[["tf.Tensor"], "tf.Tensor"]  # pixels [n, size, size, 3] float32, 0 to 255 -> vectors [n, d]
 
 BATCH_SIZE = 32  # pictures that TensorFlow runs at once
+GPU_FILES = ("/dev/nvidia0", "/dev/kfd", "/usr/lib/wsl/lib/libcuda.so.1")  # NVIDIA, AMD, NVIDIA under Windows (WSL)
 
 
 class Runner(Protocol):
@@ -43,22 +44,13 @@ def attempt(function: Callable[[Item], np.ndarray], item: Item) -> Outcome:
         return error
 
 
-def interpreter_class() -> type:
-    """Return LiteRT's interpreter, or the one in TensorFlow where LiteRT has no package (Macs with Intel)."""
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError:
-        from tensorflow.lite import Interpreter
-    return Interpreter
-
-
 class LiteRTRunner:
     """LiteRT runs a converted network, one picture at a time in each thread."""
 
     def __init__(self, model: bytes, workers: int | None = None) -> None:
         """Take a LiteRT file from one picture [1, size, size, 3] uint8 to [1, d]; `workers` threads (None: one a core).
 
-        Raises `ValueError` or `RuntimeError` for what is no such file.
+        Raises `ValueError` or `RuntimeError` for what is no such file, and `ImportError` where LiteRT is not installed.
         """
         self._model, self._workers = model, workers
         self._idle: deque[Any] = deque()  # interpreters that no thread is using
@@ -73,7 +65,9 @@ class LiteRTRunner:
         self._idle.append(interpreter)
 
     def _new_interpreter(self) -> Any:  # noqa: ANN401 - LiteRT has no types
-        interpreter = interpreter_class()(model_content=self._model, num_threads=1)
+        from ai_edge_litert.interpreter import Interpreter
+
+        interpreter = Interpreter(model_content=self._model, num_threads=1)
         interpreter.allocate_tensors()
         return interpreter
 
@@ -128,7 +122,7 @@ class TensorFlowRunner:
 
 def sees_gpu() -> bool:
     """Return whether TensorFlow would run on a GPU. It is imported only where the machine may have one."""
-    if not ("tensorflow" in sys.modules or os.path.exists("/dev/nvidia0") or os.path.exists("/dev/kfd")):
+    if not ("tensorflow" in sys.modules or any(map(os.path.exists, GPU_FILES))):
         return False
     import tensorflow as tf
 

@@ -1,5 +1,6 @@
 """Work in several threads, in order; and a quiet standard error while native code starts up."""
 
+import logging
 import os
 import sys
 import threading
@@ -38,11 +39,14 @@ def map_in_threads(
 
 @contextmanager
 def hide_native_logs() -> Iterator[None]:
-    """Keep C++ log lines, which no Python setting reaches, off the screen.
+    """Keep TensorFlow's and LiteRT's log lines off the screen: those of C++, which no Python setting reaches, and Python's.
 
     Standard error belongs to the whole process, so one thread at a time may do this; the others wait.
     """
-    with _quiet:
+    with _quiet, _disabled(logging.getLogger("tensorflow")):
+        if sys.stderr is None:  # it is closed, and its number may be that of another file
+            yield
+            return
         sys.stderr.flush()
         kept = os.dup(2)
         try:
@@ -52,3 +56,12 @@ def hide_native_logs() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+@contextmanager
+def _disabled(logger: logging.Logger) -> Iterator[None]:
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgclass_course.backbones import Backbone, _fingerprint
+from imgclass_course.backbones import Backbone, fingerprint_of
 
 from . import Answers
 
@@ -50,12 +50,12 @@ def made_by(vector_of: Callable, key: Callable[[Backbone], str] | None = None) -
     """Return an answer whose vectors are `vector_of(network, pixels)`, and its fingerprint `key(backbone)`."""
 
     def both_ways(backbone: Backbone) -> Backbone:
-        def make_network() -> Callable:
-            network = backbone.make_network()
+        def load() -> Callable:
+            network = backbone.network()
             return lambda pixels: vector_of(network, pixels)
 
-        fingerprint = key(backbone) if key else _fingerprint("both ways", backbone.fingerprint)
-        return Backbone("both ways", backbone.image_size, fingerprint, make_network)
+        fingerprint = key(backbone) if key else fingerprint_of("both ways", backbone.fingerprint)
+        return Backbone("both ways", backbone.image_size, fingerprint, load)
 
     return both_ways
 
@@ -70,9 +70,8 @@ def behind_each_other(network: Callable, pixels: "tf.Tensor") -> "tf.Tensor":
     return tf.concat([network(pixels), network(pixels[:, :, ::-1])], axis=1)
 
 
-def with_old_model(backbone: Backbone) -> Backbone:
-    made = made_by(average)(backbone)
-    return replace(backbone, fingerprint=made.fingerprint, make_network=made.make_network)
+def with_old_network(backbone: Backbone) -> Backbone:
+    return replace(backbone, fingerprint=made_by(average)(backbone).fingerprint)
 
 
 ANSWERS = {
@@ -108,7 +107,7 @@ ANSWERS = {
     "both_ways": Answers(
         right=[(made_by(average),)],
         wrong={
-            "Did `write_model` stay": (with_old_model,),
+            "Did its `network` stay": (with_old_network,),
             "mirror image alone": (made_by(lambda network, pixels: network(pixels[:, :, ::-1])),),
             "Halve it": (made_by(lambda network, pixels: 2 * average(network, pixels)),),
             "upside down": (made_by(lambda network, pixels: (network(pixels) + network(pixels[:, ::-1])) / 2),),
@@ -116,7 +115,7 @@ ANSWERS = {
             "still that of the backbone itself": (made_by(average, lambda backbone: backbone.fingerprint),),
             "two fingerprints": (made_by(average, lambda backbone: uuid.uuid4().hex),),
             "with one fingerprint": (made_by(average, lambda backbone: "both ways"),),
-            "No backbone": (lambda backbone: backbone.make_network,),
+            "No backbone": (lambda backbone: backbone.network,),
         },
     ),
 }
