@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,9 @@ STEP_FLAGS = {
     "eval_step_interval": "eval_interval",
 }
 CALLBACK_FLAGS = ("checkpoint_path", "intermediate_output_graphs_dir", "intermediate_store_frequency")
-LOG_LEVELS = {"DEBUG": "0", "INFO": "0", "WARN": "1", "ERROR": "2", "FATAL": "3"}  # as TensorFlow's C++ code counts
+SHOWN_PROBLEMS = 10
+# What TensorFlow's C++ code leaves out; to it, a machine without a GPU is an error.
+LOG_LEVELS = {"DEBUG": "0", "INFO": "0", "WARN": "1", "ERROR": "3", "FATAL": "3"}
 EXAMPLE = """\b
 Example, on a folder with one folder of pictures per class:
   imgclass retrain my_pictures/ --output_graph my_classifier
@@ -106,6 +109,8 @@ def retrain(context: click.Context, folder: Path | None, image_dir: Path | None,
     _check_flags(flags, given)
     _check_outputs(flags)
     _set_verbosity(flags["logging_verbosity"])
+    # NumPy and SciPy read this when they are imported: several threads wait for each other longer than they compute.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if flags["model_dir"]:
         os.environ["TFHUB_CACHE_DIR"] = str(flags["model_dir"])
     result = _retrain(chosen, flags)
@@ -117,6 +122,10 @@ def _check_flags(flags: dict[str, Any], given: set[str]) -> None:
     """Raise `click.UsageError` for flags that do not go together."""
     if flags["checkpoint_path"] and flags["checkpoint_path"].suffix != ".keras":
         raise click.UsageError(f"The file of --checkpoint_path ends with .keras; {flags['checkpoint_path']} does not.")
+    if flags["summaries_dir"]:
+        from imgclass_course.outputs.summaries import check_tensorboard
+
+        check_tensorboard()
     if flags["augmented_views"] and not any(flags[name] for name in DISTORTIONS):
         raise click.UsageError("--augmented_views needs a distortion, such as --flip_left_right.")
     stray = [f"--{name}" for name in (*STEP_FLAGS, *CALLBACK_FLAGS) if name in given]
@@ -184,67 +193,70 @@ def _callbacks(features: "Features", flags: dict[str, Any], kept: list[Path]) ->
 
     callbacks = []
     if flags["summaries_dir"]:
-        from imgclass_course.training import new_run_folder
-
-        flags["summaries_dir"] = new_run_folder(flags["summaries_dir"])  # so that the curves of runs do not mix
-        callbacks.append(keras.callbacks.TensorBoard(flags["summaries_dir"]))
+        callbacks.append(keras.callbacks.TensorBoard(_run_folder(flags)))
     if flags["checkpoint_path"]:
-        callbacks.append(_checkpoint(features, flags["checkpoint_path"], kept))
+        callbacks.append(_checkpoint(features, flags, kept))
     if flags["intermediate_store_frequency"]:
         callbacks.append(_intermediate_states(features, flags))
     return callbacks
 
 
-def _checkpoint(features: "Features", path: Path, kept: list[Path]) -> "keras.callbacks.Callback":
-    """Keep the best head in a file."""
+def _run_folder(flags: dict[str, Any]) -> Path:
+    """Return this run's folder for summaries, made when it is first asked for, so that the curves of runs do not mix."""
+    from imgclass_course.training import new_run_folder
+
+    if "run_folder" not in flags:
+        flags["run_folder"] = new_run_folder(flags["summaries_dir"])
+    return flags["run_folder"]
+
+
+def _checkpoint(features: "Features", flags: dict[str, Any], kept: list[Path]) -> "keras.callbacks.Callback":
+    """Keep the best head in a file; one that was measured on other pictures is neither compared nor replaced."""
     from imgclass_course.training import BestCheckpoint
 
     split = "validation" if "validation" in features.splits else "train"
     measure = "val_accuracy" if split == "validation" else "accuracy"
-    checkpoint = BestCheckpoint(path, measure, about=features.fingerprint(split), saved=kept)
-    return checkpoint.callback()
+    about = f"{features.fingerprint(split)} {flags['validation_batch_size']}"
+    return BestCheckpoint(flags["checkpoint_path"], measure, about=about, saved=kept).callback()
 
 
 def _intermediate_states(features: "Features", flags: dict[str, Any]) -> "keras.callbacks.Callback":
-    """Save the classifier every so many steps."""
+    """Save the classifier every so many steps, in folders named after the steps."""
     import keras
 
     from imgclass_course.classifiers import ImageClassifier
     from imgclass_course.foundation.files import printable
     from imgclass_course.heads import KerasHead
     from imgclass_course.outputs.classifier_files import save_classifier
-    from imgclass_course.transfer import measured_steps
 
-    steps = flags["how_many_training_steps"]
-    interval = min(flags["eval_step_interval"], steps)
-    every = max(1, round(flags["intermediate_store_frequency"] / interval))
-    ends = measured_steps(steps, interval)
     parent = flags["intermediate_output_graphs_dir"] or flags["output_graph"] / "intermediate"
+    names, steps = tuple(map(printable, features.classes)), count(1)
 
-    def keep(epoch: int, logs: dict | None = None) -> None:
-        if (epoch + 1) % every == 0:
-            names = tuple(map(printable, features.classes))
+    def keep(batch: int, logs: dict | None = None) -> None:
+        step = next(steps)
+        if step % flags["intermediate_store_frequency"] == 0:
             classifier = ImageClassifier(features.backbone, KerasHead(callback.model), names)
-            save_classifier(classifier, parent / f"step_{ends[epoch]}")
+            save_classifier(classifier, parent / f"step_{step}")
 
-    callback = keras.callbacks.LambdaCallback(on_epoch_end=keep)
+    callback = keras.callbacks.LambdaCallback(on_train_batch_end=keep)
     return callback
 
 
 def _write_outputs(result: "Retraining", flags: dict[str, Any]) -> None:
+    from imgclass_course.foundation.files import write_whole
     from imgclass_course.next_steps import advise
     from imgclass_course.outputs.classifier_files import LABELS
     from imgclass_course.outputs.run_files import export_saved_model, save_run
 
     save_run(result, flags["output_graph"], flags["report"], flags["test_batch_size"], advise(result))
     if flags["output_labels"]:
-        shutil.copyfile(flags["output_graph"] / LABELS, flags["output_labels"])
+        write_whole(flags["output_labels"], lambda path: shutil.copyfile(flags["output_graph"] / LABELS, path))
     if flags["saved_model_dir"]:
         export_saved_model(result.classifier, flags["saved_model_dir"], flags["final_tensor_name"])
     if flags["summaries_dir"]:
         from imgclass_course.outputs.summaries import write_summaries
 
-        write_summaries(result, flags["summaries_dir"])
+        write_summaries(result, _run_folder(flags))
 
 
 def _print_result(result: "Retraining", flags: dict[str, Any]) -> None:
@@ -257,7 +269,7 @@ def _print_result(result: "Retraining", flags: dict[str, Any]) -> None:
     for name in result.folder.splits:
         _print_unmeasured(counts.index[counts[name] == 0], name)
     click.echo(f"Bottlenecks: {features.reused} from the store, {features.computed} computed")
-    print_problems(list(result.folder.problems.itertuples(index=False)))
+    print_problems(list(result.folder.problems.itertuples(index=False)), SHOWN_PROBLEMS)
     click.echo(f"Accuracy on {split} pictures: {evaluation.accuracy}")
     if flags["print_misclassified_test_images"]:
         _print_mistakes(result.paths(split, flags["test_batch_size"]), evaluation)

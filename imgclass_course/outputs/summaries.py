@@ -228,11 +228,12 @@ def _command_line(pid: int) -> list[str] | None:
 
 def _shown_folder(server: Any) -> str | None:  # noqa: ANN401 - a TensorBoardInfo
     """Return which folder the server at a noted port says that it shows; None where no TensorBoard answers."""
+    from http.client import HTTPException
     from urllib.request import ProxyHandler, build_opener
 
     address = f"http://localhost:{server.port}{server.path_prefix.rstrip('/')}/data/environment"
     try:
         with build_opener(ProxyHandler({})).open(address, timeout=ANSWER_SECONDS) as answer:
             return json.load(answer)["data_location"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
         return None
