@@ -1,7 +1,7 @@
 """Rebuild constraints.txt: one exact version of every package, for every Python that settings.ini allows.
 
 Run by hand, with `make constraints`, when a requirement changes: versions that stand there and still fit are kept. With
-`--upgrade`, newer versions are chosen. By uv, because pip resolves only for the Python and the platform that it runs on.
+`--upgrade`, newer versions are chosen. uv does it: pip resolves only for the Python and the platform that it runs on.
 """
 
 import configparser
@@ -62,8 +62,8 @@ def shorten(line: str, always: str) -> str:
 
 def resolve(requirements: list[str], first: str, environment: str, *options: str) -> str:
     """Return the resolved versions, a line each, from Python `first` on. Raises CalledProcessError."""
-    command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", first, *options]
-    command += ["--no-header", "--no-annotate", "--output-file", "constraints.txt", "-"]
+    command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", first]
+    command += [*options, "--no-header", "--no-annotate", "--output-file", "constraints.txt", "-"]
     text = "\n".join(requirements)
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "pyproject.toml").write_text(f'[tool.uv]\nenvironments = ["{environment}"]\n', encoding="utf-8")

@@ -1,0 +1,38 @@
+"""A pytest plugin for a Python without TensorFlow and the extras: what fails because one of them is missing is skipped.
+
+`scripts/check_other_python.sh` uses it. A library that imports such a module too early fails still: in conftest.py.
+"""
+
+import re
+from collections.abc import Generator
+
+import pytest
+
+MISSING = re.compile(
+    "No module named '(tensorflow|keras|tf_keras|tensorflow_hub|tensorboard|skimage|imgaug|cv2|IPython|gradio|selenium)"
+)
+
+
+def skip_where_missing(report: pytest.TestReport | pytest.CollectReport, path: object) -> None:
+    """Turn a failure whose text, or that of a child process in it, names a missing module into a skip."""
+    found = MISSING.search(report.longreprtext) if report.failed else None
+    if found:
+        report.outcome, report.longrepr = "skipped", (str(path), 0, f"needs {found[1]}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Look at what a test reports."""
+    report = yield
+    skip_where_missing(report, item.path)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Look at what reading a file of tests reports."""
+    report = yield
+    skip_where_missing(report, collector.path)
+    return report
