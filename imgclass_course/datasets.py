@@ -247,12 +247,14 @@ def as_image_folder(
         "or pictures with their labels."
     )
 
-# %% ../nbs/02_datasets.ipynb #76c17613
+# %% ../nbs/02_datasets.ipynb #26ebdaa5
 def _check_class(folder: ImageFolder, label: str, counts: pd.Series) -> None:
     "Raise `DatasetError` where a class has too few pictures; the usual reason is that they cannot be read."
     if counts.sum() < len(folder.splits) or counts["train"] == 0:
-        problems = folder.table.loc[(folder.table["label"] == label) & (folder.table["problem"] != ""), "problem"]
-        reason = f" ({len(problems)} cannot be read, the first: {problems.iloc[0]})" if len(problems) else ""
+        problems = folder.table[(folder.table["label"] == label) & (folder.table["problem"] != "")]
+        reason = ""
+        for path, problem in problems[["path", "problem"]].head(1).itertuples(index=False):
+            reason = f" ({len(problems)} cannot be read, the first, {printable(path)}: {problem})"
         raise DatasetError(
             f"Class {printable(label)} has {counts.sum()} readable pictures{reason}, too few for "
             f"{', '.join(folder.splits)}: add pictures, or remove the class."
@@ -263,8 +265,9 @@ def check_trainable(folder: ImageFolder) -> None:
     "Raise `DatasetError`, with what to do, where a folder cannot be trained on."
     name = printable(folder.root) if folder.root else "The data set"
     if len(folder.classes) < 2:
-        found = f"only the class {printable(folder.classes[0])}" if folder.classes else "no folders"
-        raise DatasetError(f"{name} holds {found}: make one folder of pictures per class, at least two.")
+        found = f"only the class {printable(folder.classes[0])}" if folder.classes else "no folders and no labels"
+        hint = "give pictures of at least two classes, in a folder each or with their labels"
+        raise DatasetError(f"{name} holds {found}: {hint}.")
     counts = folder.counts()
     for label in folder.classes:
         _check_class(folder, label, counts.loc[label])

@@ -412,11 +412,13 @@ def test_pictures_that_cannot_be_read_are_rows_with_a_problem(pictures: Path) ->
     words = ["text", "scaled already", "No such file", "a int"]
     assert all(word in problem for word, problem in zip(words, held.problems["problem"], strict=True))
     with pytest.raises(
-        DatasetError, match="Class b has 0 readable pictures .4 cannot be read, the first: not a picture"
+        DatasetError, match="Class b has 0 readable pictures .4 cannot be read, the first, picture 3: not a picture"
     ):
         check_trainable(held)
     floats = ImageFolder.from_pictures(np.zeros((4, 8, 8, 3)), [0, 0, 1, 1])
-    with pytest.raises(DatasetError, match="2 cannot be read, the first: .* was this picture scaled already"):
+    with pytest.raises(
+        DatasetError, match="2 cannot be read, the first, picture 1: .* was this picture scaled already"
+    ):
         check_trainable(floats)
 
 

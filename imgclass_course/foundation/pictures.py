@@ -83,7 +83,9 @@ class Picture:
     def problem(self) -> str:
         """Return why the picture cannot be decoded, or nothing."""
         try:
-            self.pixels()
+            content = self.content()
+            if isinstance(content, bytes):
+                decode(content)
         except (ImageError, OSError) as error:
             return reason(error)
         return ""
