@@ -8,7 +8,8 @@ from sklearn.linear_model import Ridge
 from support import run_command, write_pictures
 
 from imgclass_course.exercises import bands
-from imgclass_course.next_steps import RIDGE_STRENGTH, advise, learning_curve, leave_one_out_scores, suspects
+from imgclass_course.next_steps import RIDGE_STRENGTH, learning_curve, leave_one_out_scores, suspects
+from imgclass_course.outputs.advice import advise
 from imgclass_course.transfer import Retraining
 
 

@@ -1,0 +1,51 @@
+"""What to do after a training: what to look at, what to move, and whether more pictures would help."""
+
+from typing import Any
+
+import numpy as np
+
+from ..evaluation import Advice, most_confused
+from ..features import Features
+from ..next_steps import learning_curve, leave_one_out_scores, suspects
+from ..transfer import Retraining
+
+CURVE_PICTURES = 8  # training pictures below which there is no learning curve
+
+
+def advise(result: Retraining, shown: int = 12) -> Advice:
+    """Return what to look at and what to do, most useful first, with at most `shown` suspect pictures."""
+    features = result.features.select((result.features.rows["view"] == 0).to_numpy())
+    count, pictures = _suspect_pictures(result, features, shown)
+    sentences = [_confusions(result), _suspicion(count), _growth(features)]
+    return Advice([sentence for sentence in sentences if sentence], pictures)
+
+
+def _suspect_pictures(result: Retraining, features: Features, shown: int) -> tuple[int, list[tuple[Any, str]]]:
+    """Return how many pictures are suspect, and the first of them with what is said of each."""
+    classes = result.classifier.classes_
+    scores = leave_one_out_scores(features.X, features.y, len(classes))
+    found = suspects(scores, features.y)
+    pictures = [result.folder.picture(path).source for path in features.rows["path"].iloc[found[:shown]]]
+    captions = [f"in {classes[features.y[row]]}, like {classes[scores[row].argmax()]}" for row in found[:shown]]
+    return len(found), list(zip(pictures, captions, strict=True))
+
+
+def _confusions(result: Retraining) -> str:
+    confused = most_confused(result.evaluate(result.final_split).confusion(), top=3)
+    pairs = [f"{row['is']} for {row['taken for']} ({row['pictures']} times)" for row in confused.to_dict("records")]
+    what_to_do = "Look at these pictures, and add some that show the difference."
+    return f"Taken most often: {', '.join(pairs)}. {what_to_do}" if pairs else ""
+
+
+def _suspicion(count: int) -> str:
+    if not count:
+        return ""
+    return f"{count} pictures look more like another class than like that of their folder. Are they in the right one?"
+
+
+def _growth(features: Features) -> str:
+    """Return what the last doubling of the training pictures brought, if that can be measured."""
+    in_training = (features.rows["split"] == "train").to_numpy()
+    if in_training.sum() < CURVE_PICTURES or in_training.all():
+        return ""
+    return learning_curve(features.X, features.y, np.flatnonzero(in_training), np.flatnonzero(~in_training)).verdict
