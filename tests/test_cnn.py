@@ -11,7 +11,8 @@ import tensorflow as tf
 from keras import layers
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from imgclass_course.cnn import convolve, filter_images, layer_costs, max_pool, relu, small_network
+from imgclass_course.cnn import convolve, layer_costs, max_pool, relu, small_network
+from imgclass_course.drawing import filter_images
 from imgclass_course.exercises import bands
 
 
