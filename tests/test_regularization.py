@@ -8,7 +8,8 @@ import pytest
 
 from imgclass_course.exercises import bands
 from imgclass_course.exercises.regularization import HEADS, OTHER_MEASUREMENTS
-from imgclass_course.regularization import RegularizationError, build_regularized_head
+from imgclass_course.foundation.errors import RegularizationError
+from imgclass_course.regularization import build_regularized_head
 from imgclass_course.transfer import build_head, train_head
 
 GENERATOR = np.random.default_rng(0)

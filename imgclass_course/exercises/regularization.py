@@ -166,7 +166,8 @@ def draws_needed(answer: Callable[[np.ndarray, float], int]) -> str:
     return (
         f"For the first of the check's examples, {_draws(differences, margin, t_of)} draws for a margin of {margin:g}, "
         f"and {_draws(differences, margin / 2, t_of)} for half of it: about four times as many. Ask this before an "
-        "experiment, not after it."
+        "experiment, not after it. All these draw from the same pictures. For other pictures the corrected interval "
+        "adds the ratio of test to training pictures, and no number of draws takes that away."
     )
 
 

@@ -4,11 +4,9 @@ import functools
 from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
 
-from imgclass_course.backbones import load_backbone
 from imgclass_course.bottlenecks import extract
-from imgclass_course.datasets import ImageFolder, dataset_folder
+from imgclass_course.datasets import dataset_folder
 from imgclass_course.exercises.regularization import HEADS
 from imgclass_course.regularization import build_regularized_head
 from imgclass_course.transfer import train_head
@@ -27,10 +25,8 @@ SIZES = dict(zip(HEADS, ((), (32,)), strict=True))
 @functools.cache
 def pictures() -> tuple[np.ndarray, np.ndarray]:
     """Return the bottlenecks of clipart, and their labels."""
-    clipart = ImageFolder.scan(dataset_folder("clipart"))
-    table = clipart.readable
-    vectors = extract(clipart.root, table, load_backbone(BACKBONE)).vectors
-    return vectors, pd.Index(clipart.classes).get_indexer(table["label"])
+    features = extract(dataset_folder("clipart"), backbone=BACKBONE)
+    return features.X, features.y
 
 
 def draw_training(labels: np.ndarray, seed: int) -> np.ndarray:
