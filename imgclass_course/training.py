@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['NEEDS_TENSORBOARD', 'SCORE_MEMBER', 'read_scalars', 'new_run_folder', 'read_score', 'save_with_score',
-           'checkpoint_path', 'existing_checkpoints', 'noted_value', 'BestCheckpoint']
+           'check_checkpoint', 'existing_checkpoints', 'noted_value', 'BestCheckpoint']
 
-# %% ../nbs/08_training_runs.ipynb #982d1906
+# %% ../nbs/08_training_runs.ipynb #fb5cf590
 import json
 import math
 import os
@@ -14,7 +14,6 @@ import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,7 @@ from .foundation.files import printable, write_whole
 if TYPE_CHECKING:
     import keras
 
-# %% ../nbs/08_training_runs.ipynb #f80fbd97
+# %% ../nbs/08_training_runs.ipynb #b7926ea1
 NEEDS_TENSORBOARD = 'Curves and summaries need TensorBoard: pip install "imgclass_course[course]".'
 
 
@@ -52,20 +51,20 @@ def read_scalars(
         raise TrainingError(f"{printable(folder)} holds no curves: name the folder given as --summaries_dir.")
     return pd.DataFrame(rows, columns=["run", "tag", "step", "value"])
 
-# %% ../nbs/08_training_runs.ipynb #300b8a83
+# %% ../nbs/08_training_runs.ipynb #afd1a978
 def new_run_folder(parent: str | os.PathLike) -> Path:
     "Make an empty folder run_001, run_002, … below another; two processes never get the same one."
-    parent = Path(parent)
+    parent, number = Path(parent), 1
     parent.mkdir(parents=True, exist_ok=True)
-    for number in count(1):
+    while True:
         folder = parent / f"run_{number:03d}"
         try:
             folder.mkdir()
             return folder
         except FileExistsError:
-            continue
+            number += 1
 
-# %% ../nbs/08_training_runs.ipynb #2424f9df
+# %% ../nbs/08_training_runs.ipynb #42136945
 SCORE_MEMBER = "score.json"  # in the .keras archive
 
 
@@ -99,18 +98,18 @@ def save_with_score(
         return bool(write_whole(path, write))
     return False
 
-# %% ../nbs/08_training_runs.ipynb #e8b578c0
-def checkpoint_path(path: str | os.PathLike, mode: str) -> Path:
-    "The name of a checkpoint. Raises `TrainingError` for another ending, and `ValueError` for another mode."
+# %% ../nbs/08_training_runs.ipynb #75d710bd
+def check_checkpoint(path: str | os.PathLike, mode: str) -> None:
+    "Raise `TrainingError` for a name that is none of a checkpoint, and `ValueError` for another mode than max and min."
     if mode not in ("max", "min"):
         raise ValueError(f"mode is {mode!r}: write 'max' for accuracy and 'min' for loss.")
     if Path(path).suffix != ".keras":
         raise TrainingError(f"{printable(path)}: the name of a checkpoint ends with .keras.")
-    return Path(path)
 
 
-def existing_checkpoints(path: Path) -> list[Path]:
+def existing_checkpoints(path: str | os.PathLike) -> list[Path]:
     "Those that are there: the file, or all in the folder of a name that holds measured values."
+    path = Path(path)
     found = path.parent.glob("*.keras") if "{" in path.name else [path]
     return sorted(one for one in found if one.is_file() and not one.name.startswith("."))  # these are unfinished
 
@@ -127,7 +126,7 @@ def noted_value(path: Path, monitor: str, about: str) -> float:
         )
     return value
 
-# %% ../nbs/08_training_runs.ipynb #a8278d99
+# %% ../nbs/08_training_runs.ipynb #b7c862f0
 @dataclass
 class BestCheckpoint:
     "Keeps a model whenever it is better than everything kept before, in this process or an earlier one."
@@ -139,14 +138,13 @@ class BestCheckpoint:
     saved: list[Path] = field(default_factory=list)  # by this object
 
     def __post_init__(self) -> None:
-        self.path = checkpoint_path(self.path, self.mode)
+        check_checkpoint(self.path, self.mode)
 
     def best(self) -> tuple[Path | None, float]:
         "The best checkpoint and its value. Raises `TrainingError` where one that is there cannot be compared."
-        values = {path: noted_value(path, self.monitor, self.about) for path in existing_checkpoints(self.path)}
-        choose = max if self.mode == "max" else min
-        path = choose(values, key=values.__getitem__, default=None)
-        return path, values.get(path, -math.inf if self.mode == "max" else math.inf)
+        kept = [(path, noted_value(path, self.monitor, self.about)) for path in existing_checkpoints(self.path)]
+        choose, worst = (max, -math.inf) if self.mode == "max" else (min, math.inf)
+        return choose(kept, key=lambda one: one[1], default=(None, worst))
 
     def is_best(self, value: float) -> bool:
         "Whether a value is better than all that are kept."
@@ -156,7 +154,8 @@ class BestCheckpoint:
         "Keep the model if what was measured is better; `epoch` counts from 1."
         if self.monitor not in measured:
             raise TrainingError(f"{self.monitor} is not measured here; there is {', '.join(sorted(measured))}.")
-        path, value = self.path.with_name(self.path.name.format(epoch=epoch, **measured)), float(measured[self.monitor])
+        path, value = Path(self.path), float(measured[self.monitor])
+        path = path.with_name(path.name.format(epoch=epoch, **measured))
         score = {"monitor": self.monitor, "value": value, "epoch": epoch, "about": self.about}
         if self.is_best(value) and save_with_score(model, path, score, lambda: self.is_best(value)):
             self.saved.append(path)
@@ -165,7 +164,7 @@ class BestCheckpoint:
         "For `fit`, `train_head` or `retrain`; what cannot be kept is said before the training, not after."
         import keras
 
-        keep = keras.callbacks.LambdaCallback(
+        keep: Any = keras.callbacks.LambdaCallback(
             on_train_begin=lambda logs: self.best(),
             on_epoch_end=lambda epoch, logs: self.update(keep.model, epoch + 1, logs or {}),
         )

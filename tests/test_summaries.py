@@ -17,12 +17,14 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from support import SMALL, assert_one_line_error, gradient, plain_backbone, run_command
 
+from imgclass_course.foundation.errors import TrainingError
 from imgclass_course.outputs import summaries
 from imgclass_course.outputs.summaries import (
     load_thumbnail,
     make_sprite,
     mistakes_pixels,
     stop_tensorboard,
+    trace_classifier,
     write_projector,
     write_summaries,
 )
@@ -96,6 +98,8 @@ def test_an_estimator_and_pictures_in_memory(tmp_path: Path) -> None:
     write_summaries(result, tmp_path / "run", limit=20)
     table = pd.read_csv(tmp_path / "run" / "metadata.tsv", sep="\t")
     assert len(table) == 20 and table["path"].is_unique and set(table["predicted"]) == {"a", "b"}
+    with pytest.raises(TrainingError, match="EstimatorHead"):
+        trace_classifier(result.classifier)
     events = EventAccumulator(str(tmp_path / "run")).Reload()
     assert not events.Tags()["graph"] and "confusion_test" in events.Tags()["tensors"]
 

@@ -58,7 +58,7 @@ def write_summaries(result: Retraining, folder: str | os.PathLike, limit: int = 
     evaluation = result.evaluate(split)
     writer = tf.summary.create_file_writer(str(folder))
     with writer.as_default(step=int(result.best) if result.history.index.name == "steps" else 0):
-        if hasattr(result.classifier.head, "scores"):  # an estimator of scikit-learn's is no graph
+        if hasattr(result.classifier.head, "scores"):
             tf.summary.graph(trace_classifier(result.classifier))
         tf.summary.image(f"confusion_{split}", figure_pixels(plot_confusion(evaluation.confusion()))[None])
         if not evaluation.right.all():
@@ -68,7 +68,13 @@ def write_summaries(result: Retraining, folder: str | os.PathLike, limit: int = 
 
 
 def trace_classifier(classifier: ImageClassifier) -> "FuncGraph":
-    """Return the whole network as a graph: pixels [n, size, size, 3] uint8, backbone, head, probabilities [n, k]."""
+    """Return the whole network as a graph: pixels [n, size, size, 3] uint8, backbone, head, probabilities [n, k].
+
+    Raises `TrainingError` for an estimator of scikit-learn's, which is no graph.
+    """
+    scores = getattr(classifier.head, "scores", None)
+    if scores is None:
+        raise TrainingError(f"A head of the kind {type(classifier.head).__name__} is no graph of TensorFlow's.")
     import tensorflow as tf
 
     network, size = classifier.backbone.network(), classifier.backbone.image_size
@@ -77,7 +83,7 @@ def trace_classifier(classifier: ImageClassifier) -> "FuncGraph":
         with tf.name_scope("backbone"):
             vectors = network(tf.cast(pixels, tf.float32))
         with tf.name_scope("head"):
-            return tf.nn.softmax(classifier.head.scores(vectors))
+            return tf.nn.softmax(scores(vectors))
 
     return tf.function(classify).get_concrete_function(tf.TensorSpec([None, size, size, 3], tf.uint8, "pixels")).graph
 
@@ -204,7 +210,7 @@ def _noted_servers() -> dict[Path, Any]:
 
 
 def _is_same_folder(shown: str | None, folder: str | os.PathLike) -> bool:
-    return bool(shown) and os.path.realpath(shown) == os.path.realpath(folder)
+    return shown not in (None, "") and os.path.realpath(shown) == os.path.realpath(folder)
 
 
 def _is_running(server: Any, noted: list[Any]) -> bool:  # noqa: ANN401 - TensorBoardInfos
