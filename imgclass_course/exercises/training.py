@@ -138,7 +138,7 @@ def _stop(scores: Sequence[float], patience: int) -> tuple[int, int]:
 
 # Each typical mistake gives another answer to this one; the right one is (9, 5).
 HARD = ([0.5, 0.6, 0.6, 0.55, 0.7, 0.65, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.9], 4)
-MISTAKES = {
+MISTAKES: dict[tuple[float, float], str] = {
     (11, 7): "You count a score that is only *as good* as the best as better, and wait anew. It has to be higher.",
     (10, 5): "You wait one epoch too long: at the last of `patience` epochs without a better score it ends.",
     (8, 5): "You stop one epoch too soon: `patience` epochs without a better score have to pass.",
