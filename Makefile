@@ -17,8 +17,9 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) || $(PIP) install $(1)
 # Files are begun in the order in which they are named, each by one process.
 PYTEST := $(BIN)/python -m pytest --quiet --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
-# The longest first: it mostly waits for a browser, and would be waited for at the end.
-TESTS := tests/test_lab_in_browser.py tests
+# The longest first, which would be waited for at the end.
+LONG := tests/test_lab_in_browser.py tests/test_exercises.py
+TESTS := $(LONG) $(filter-out $(LONG),$(sort $(wildcard tests/test_*.py)))
 COVERAGE := --cov=imgclass_course --cov-report=
 CLASSIFIER := build/clipart_classifier
 # One picture of each of three classes, for `imgclass label`.
