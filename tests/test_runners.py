@@ -13,7 +13,6 @@ from support import SMALL, EngineRunner, average_colours, gradient, run_python
 
 from imgclass_course import backbones
 from imgclass_course.backbones import Backbone, BackboneError, litert_file
-from imgclass_course.foundation import runners
 from imgclass_course.foundation.errors import ImageError
 from imgclass_course.foundation.litert import add_head, convert_network
 from imgclass_course.foundation.runners import BATCH_SIZE, LiteRTRunner, Runner, TensorFlowRunner
