@@ -31,9 +31,6 @@ SOLUTION_TAG = "hide-cell"  # the site folds such a cell
 SOLUTION_METADATA = {"source_hidden": True}  # and JupyterLab one with this
 KNOWN_TAGS = IGNORE_TAGS | ERROR_TAGS | {"parameters", "nbval-check-output", "skip-execution", SOLUTION_TAG}
 
-# Written by hand, no lesson's subject, and used by lessons.
-PLAIN_MODULES = {"__version__", "foundation.progress"}
-
 # Hosted notebooks start without the package. A wheel that was uploaded beside the lesson is found too.
 INSTALLATION = """\
 # On Colab: installs the course where it is missing. Elsewhere this cell does nothing.
@@ -55,12 +52,13 @@ Definition = Function | ast.ClassDef
 
 @dataclass(frozen=True)
 class Lesson:
-    """A notebook, its size on disk in bytes, and the modules that lessons before it export."""
+    """A notebook, its size on disk in bytes, and what lessons before it and all lessons together export."""
 
     name: str
     notebook: NotebookNode
     size: int = 0
     earlier_modules: frozenset[str] = frozenset()
+    taught_modules: frozenset[str] = frozenset()
 
     @property
     def code_cells(self) -> list[NotebookNode]:
@@ -376,11 +374,11 @@ def own_exercises(lesson: Lesson) -> set[str]:
 
 
 def check_imports(lesson: Lesson) -> list[str]:
-    """Nothing of this package is imported but what earlier lessons export."""
+    """No module that a later lesson teaches; those that no lesson exports may be used by any."""
     problems = []
     for cell in lesson.code_cells:
-        later = imported_modules(parse(cell)) - lesson.earlier_modules - PLAIN_MODULES - own_exercises(lesson)
-        problems += [f"`{PACKAGE}.{name}` is not a module of an earlier lesson" for name in sorted(later)]
+        later = (imported_modules(parse(cell)) & lesson.taught_modules) - lesson.earlier_modules - own_exercises(lesson)
+        problems += [f"`{PACKAGE}.{name}` is the module of a later lesson" for name in sorted(later)]
     return problems
 
 
@@ -415,10 +413,12 @@ CHECKS: tuple[Check, ...] = (
 
 def load_lessons(folder: Path) -> list[Lesson]:
     """Return the lessons in `folder` (files whose names begin with two digits), in teaching order."""
+    notebooks = {path: nbformat.read(path, as_version=4) for path in sorted(folder.glob("[0-9][0-9]*.ipynb"))}
+    taught = frozenset(name for notebook in notebooks.values() for name in modules_of(notebook))
+    taught |= {f"exercises.{name}" for name in taught}
     lessons: list[Lesson] = []
-    modules: frozenset[str] = frozenset()
-    for path in sorted(folder.glob("[0-9][0-9]*.ipynb")):
-        notebook = nbformat.read(path, as_version=4)
-        lessons.append(Lesson(path.stem, notebook, path.stat().st_size, modules))
-        modules |= modules_of(notebook)
+    earlier: frozenset[str] = frozenset()
+    for path, notebook in notebooks.items():
+        lessons.append(Lesson(path.stem, notebook, path.stat().st_size, earlier, taught))
+        earlier |= modules_of(notebook)
     return lessons

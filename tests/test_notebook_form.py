@@ -84,8 +84,9 @@ def make_notebook() -> NotebookNode:
 
 
 def make_lesson(notebook: NotebookNode, size: int = 1000) -> Lesson:
-    """Return `notebook` as the lesson after one that exports `images`."""
-    return Lesson("sample", notebook, size, frozenset({"images"}))
+    """Return `notebook` as the lesson after one that exports `images`, and before one that exports `transfer`."""
+    taught = frozenset({"images", "adding", "transfer", "exercises.transfer", "exercises.cnn"})
+    return Lesson("sample", notebook, size, frozenset({"images"}), taught)
 
 
 def replace(cell: int, old: str, new: str) -> Callable[[NotebookNode], None]:
