@@ -11,9 +11,10 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from support import encode, gradient, run_command
 
-from imgclass_course import demo
-from imgclass_course.images import MAX_IMAGE_BYTES
-from imgclass_course.transfer import Retraining
+from imgclass_course.classifiers import Answer
+from imgclass_course.foundation.picture_files import MAX_IMAGE_BYTES
+from imgclass_course.outputs import demo
+from imgclass_course.outputs.classifier_files import SavedClassifier, load_classifier
 
 
 @pytest.fixture(scope="module")
@@ -110,21 +111,50 @@ def test_page_goes_on_after_a_bad_file(page: webdriver.Chrome, tmp_path: Path, p
 # Without a browser
 
 
-def test_answer_is_that_of_the_classifier(trained: Retraining, pictures: Path) -> None:
+@pytest.fixture(scope="module")
+def classifier(classifier_folder: Path) -> SavedClassifier:
+    return load_classifier(classifier_folder)
+
+
+def test_answer_is_that_of_the_classifier(classifier: SavedClassifier, pictures: Path) -> None:
     path = pictures / "green" / "003.png"
-    shown, named, message = demo.answer(trained.classifier, str(path))
-    assert dict(trained.classifier.predict([path])[0]) == named and message == "" and shown.shape == (30, 40, 3)
-    assert demo.answer(trained.classifier, None) == (None, None, "")
+    shown, named, message = demo.answer(classifier, str(path))
+    assert named == classifier.predict(path).probabilities and max(named, key=named.get) == "green"
+    assert message == "" and shown.shape == (30, 40, 3)
+    assert demo.answer(classifier, None) == (None, None, "")
 
 
-def test_large_picture_is_shown_small(trained: Retraining, tmp_path: Path) -> None:
+class TwentyClasses:
+    """A classifier of another kind: all that the page needs of one."""
+
+    classes_ = tuple(f"class {number}" for number in range(20))
+
+    def predict(self, picture: str) -> Answer:
+        """Take every picture for class 0, or refuse it by its name."""
+        if "refused" in picture:
+            return Answer(picture=picture, problem="it is refused")
+        return Answer("class 0", picture, {name: 0.05 for name in self.classes_})
+
+
+def test_page_takes_any_classifier(pictures: Path, tmp_path: Path) -> None:
+    _, named, message = demo.answer(TwentyClasses(), str(pictures / "red" / "000.png"))
+    assert list(named) == list(TwentyClasses.classes_[:5]) and message == ""
+    (tmp_path / "refused.png").write_bytes(encode(gradient()))
+    shown, named, message = demo.answer(TwentyClasses(), str(tmp_path / "refused.png"))
+    assert shown is None and named is None and "cannot be used: it is refused." in message
+    pytest.importorskip("gradio")
+    page = demo.build_page(TwentyClasses())
+    assert any("It knows 20 classes" in str(block.get_config().get("value")) for block in page.blocks.values())
+
+
+def test_large_picture_is_shown_small(classifier: SavedClassifier, tmp_path: Path) -> None:
     (tmp_path / "large.png").write_bytes(encode(gradient(2000, 1000)))
-    shown, _, _ = demo.answer(trained.classifier, str(tmp_path / "large.png"))
+    shown, _, _ = demo.answer(classifier, str(tmp_path / "large.png"))
     assert shown.shape == (320, 640, 3)
 
 
-def test_file_that_is_gone_gets_a_message(trained: Retraining, tmp_path: Path) -> None:
-    shown, named, message = demo.answer(trained.classifier, str(tmp_path / "gone.png"))
+def test_file_that_is_gone_gets_a_message(classifier: SavedClassifier, tmp_path: Path) -> None:
+    shown, named, message = demo.answer(classifier, str(tmp_path / "gone.png"))
     assert shown is None and named is None and "No such file" in message
 
 

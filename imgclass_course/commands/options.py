@@ -3,19 +3,18 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
 Command = TypeVar("Command", bound=Callable)
 PATH = click.Path(path_type=Path)
-SHOWN_PROBLEMS = 10
 
 
 class FiniteRange(click.FloatRange):
     """A range that leaves out `nan` and `inf`, which compare with nothing."""
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the number, or end the command with what is wrong with it."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
@@ -26,7 +25,7 @@ class FiniteRange(click.FloatRange):
 class CountOrAll(click.IntRange):
     """A number of pictures from 1 on, or -1 for all."""
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the number, or end the command with what is wrong with it."""
         number = super().convert(value, param, ctx)
         if number == 0:
@@ -71,13 +70,13 @@ def choose_folder(command: str, folder: Path | None, image_dir: Path | None) -> 
     return chosen
 
 
-def print_problems(problems: list[tuple[str, str]]) -> None:
-    """List files that were left out, to standard error."""
+def print_problems(problems: list[tuple[str, str]], shown: int | None = None) -> None:
+    """List files that were left out, to standard error: all, or the first of them and where the others are listed."""
     from imgclass_course.foundation.files import printable
 
     if problems:
         click.echo(f"{len(problems)} files are no readable picture and were left out:", err=True)
-    for path, problem in problems[:SHOWN_PROBLEMS]:
+    for path, problem in problems[:shown]:
         click.echo(f"  {printable(path)}: {problem}", err=True)
-    if len(problems) > SHOWN_PROBLEMS:
-        click.echo(f"  … and {len(problems) - SHOWN_PROBLEMS} more: imgclass audit lists them all", err=True)
+    if shown is not None and len(problems) > shown:
+        click.echo(f"  … and {len(problems) - shown} more: imgclass audit lists them all", err=True)

@@ -104,13 +104,13 @@ def retrain(context: click.Context, folder: Path | None, image_dir: Path | None,
 
     A folder with train, validation or test inside keeps that split. Otherwise pictures are split by their content.
     """
+    # NumPy and SciPy read this when they are imported: on matrices of this size, threads wait more than they compute.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     chosen = choose_folder("retrain", folder, image_dir)
     given = {name for name in flags if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT}
     _check_flags(flags, given)
     _check_outputs(flags)
     _set_verbosity(flags["logging_verbosity"])
-    # NumPy and SciPy read this when they are imported: several threads wait for each other longer than they compute.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if flags["model_dir"]:
         os.environ["TFHUB_CACHE_DIR"] = str(flags["model_dir"])
     result = _retrain(chosen, flags)
@@ -167,7 +167,8 @@ def _retrain(folder: Path, flags: dict[str, Any]) -> "Retraining":
         from imgclass_course.augmentation import retrain_distortions
 
         augmentation = retrain_distortions(**distortions)
-    stepwise, kept = flags["head"] == "keras", []
+    stepwise = flags["head"] == "keras"
+    kept: list[Path] = []
     result = retrain(
         folder,
         backbone=load_backbone(flags["architecture"], weights=flags["weights"]),
@@ -229,13 +230,14 @@ def _intermediate_states(features: "Features", flags: dict[str, Any]) -> "keras.
     from imgclass_course.heads import KerasHead
     from imgclass_course.outputs.classifier_files import save_classifier
 
-    parent = flags["intermediate_output_graphs_dir"] or flags["output_graph"] / "intermediate"
+    assert features.backbone is not None  # those of `extract` know it
+    backbone, parent = features.backbone, flags["intermediate_output_graphs_dir"] or flags["output_graph"] / "intermediate"
     names, steps = tuple(map(printable, features.classes)), count(1)
 
     def keep(batch: int, logs: dict | None = None) -> None:
         step = next(steps)
         if step % flags["intermediate_store_frequency"] == 0:
-            classifier = ImageClassifier(features.backbone, KerasHead(callback.model), names)
+            classifier = ImageClassifier(backbone, KerasHead(callback.model), names)
             save_classifier(classifier, parent / f"step_{step}")
 
     callback = keras.callbacks.LambdaCallback(on_train_batch_end=keep)
@@ -244,7 +246,7 @@ def _intermediate_states(features: "Features", flags: dict[str, Any]) -> "keras.
 
 def _write_outputs(result: "Retraining", flags: dict[str, Any]) -> None:
     from imgclass_course.foundation.files import write_whole
-    from imgclass_course.next_steps import advise
+    from imgclass_course.outputs.advice import advise
     from imgclass_course.outputs.classifier_files import LABELS
     from imgclass_course.outputs.run_files import export_saved_model, save_run
 

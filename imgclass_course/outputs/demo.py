@@ -5,6 +5,7 @@ Gradio draws and serves the page; it comes with the extra `demo`: pip install "i
 
 import os
 import tempfile
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import click
@@ -24,7 +25,7 @@ HOST = "127.0.0.1"  # this machine alone
 Shown = tuple["np.ndarray | None", "dict[str, float] | None", str]
 
 
-def import_gradio() -> "gradio":
+def import_gradio() -> ModuleType:
     """Import Gradio so that it sends nothing anywhere. Raises `DemoError` where it is not installed."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_OFFLINE"] = "1"
@@ -47,12 +48,13 @@ def answer(classifier: Classifier, path: str | None) -> Shown:
     if path is None:
         return None, None, ""
     try:
-        image = read_image(path)
+        image, named = read_image(path), classifier.predict(path)
+        if named.problem:
+            raise ImageError(named.problem)
     except ImageError as error:
         return None, None, f"This file cannot be used: {error}. Drop a photo or drawing, such as a JPEG or PNG file."
     except OSError as error:
         return None, None, f"This file cannot be read ({error.strerror}). Drop it once more."
-    named = classifier.predict(path)
     return shrink(image), dict(named.top(SHOWN_CLASSES)), ""
 
 
