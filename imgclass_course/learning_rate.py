@@ -18,7 +18,8 @@ import pandas as pd
 
 from .datasets import random_batches
 from .foundation.progress import progress_bar
-from .transfer import _batch_dataset, build_head
+from .steps import batch_dataset
+from .transfer import build_head
 
 if TYPE_CHECKING:
     import keras
@@ -77,7 +78,7 @@ def sweep_learning_rates(
     rows = []
     for seed in progress_bar(seeds, "Sweep", "seeds"):
         start = build_head(vectors.shape[1], num_classes, seed).get_weights()
-        batches = _batch_dataset(vectors, labels, random_batches(len(vectors), batch_size, steps, seed))
+        batches = batch_dataset(vectors, labels, random_batches(len(vectors), batch_size, steps, seed))
         for rate in rates:
             restart(head, start, rate)
             head.fit(batches, shuffle=False, verbose=0)
@@ -202,4 +203,4 @@ def train_in_stages(
     ends = np.cumsum(counts)
     for (optimizer, steps), end in zip(stages, ends, strict=True):
         _compile(head, optimizer)
-        head.fit(_batch_dataset(vectors, labels, batches[end - steps : end]), shuffle=False, verbose=0)
+        head.fit(batch_dataset(vectors, labels, batches[end - steps : end]), shuffle=False, verbose=0)

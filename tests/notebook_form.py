@@ -380,11 +380,17 @@ def own_exercises(lesson: Lesson) -> set[str]:
     return {"exercises"} | {f"exercises.{name}" for name in modules_of(lesson.notebook)}
 
 
+def is_taught(name: str, lesson: Lesson) -> bool:
+    """Return whether a module, or what it lies in, is exported by a lesson or checks the exercises of one."""
+    return any(f"{name}.".startswith(f"{taught}.") for taught in lesson.taught_modules)
+
+
 def check_imports(lesson: Lesson) -> list[str]:
     """No module that a later lesson teaches; those that no lesson exports may be used by any."""
     problems = []
     for cell in lesson.code_cells:
-        later = (imported_modules(parse(cell)) & lesson.taught_modules) - lesson.earlier_modules - own_exercises(lesson)
+        imported = imported_modules(parse(cell)) - lesson.earlier_modules - own_exercises(lesson)
+        later = {name for name in imported if is_taught(name, lesson)}
         problems += [f"`{PACKAGE}.{name}` is the module of a later lesson" for name in sorted(later)]
     return problems
 
