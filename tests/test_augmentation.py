@@ -1,26 +1,32 @@
 """Augmentation: the same view always, in any thread and process; training pictures only; errors that say what to do."""
 
+import hashlib
+import io
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
+from PIL import Image
+from support import encode, gradient, plain_backbone
 
 from imgclass_course import augmentation
 from imgclass_course.augmentation import (
     TRANSFORMATIONS,
-    AugmentationError,
     build_layers,
     build_pipeline,
-    extract_views,
     predict_with_views,
     read_strength,
     retrain_distortions,
 )
+from imgclass_course.bottlenecks import extract
+from imgclass_course.classifiers import ImageClassifier
 from imgclass_course.exercises import bands
+from imgclass_course.foundation.errors import AugmentationError
+from imgclass_course.foundation.imgaug_loading import NEEDS_IMGAUG
+from imgclass_course.foundation.pictures import Picture
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
 STRENGTHS = dict(
@@ -63,8 +69,6 @@ def test_views_and_fingerprint_do_not_depend_on_the_process() -> None:
         f"pipeline = build_pipeline(**{STRENGTHS})\n"
         "print(pipeline.fingerprint, hashlib.sha256(pipeline(image, 2**32 - 1).tobytes()).hexdigest())"
     )
-    import hashlib
-
     here = f"{ALL.fingerprint} {hashlib.sha256(ALL(IMAGE, 2**32 - 1).tobytes()).hexdigest()}"
     there = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
     assert there == here
@@ -136,58 +140,76 @@ def test_retrain_distortions_refuse_what_they_cannot_do(flags: dict[str, int]) -
         retrain_distortions(**flags)
 
 
-@pytest.mark.parametrize("split", ["validation", "test", ""])
-def test_only_training_pictures_are_augmented(split: str, tmp_path: Path) -> None:
-    table = pd.DataFrame({"path": ["a", "b"], "digest": ["00" * 32, "01" * 32], "split": ["train", split]})
-    with pytest.raises(AugmentationError, match="only training pictures"):
-        extract_views(tmp_path, table, None, None, ALL, 1)
-    with pytest.raises(AugmentationError, match="at least 1"):
-        extract_views(tmp_path, table[:1], None, None, ALL, 0)
+class Darker:
+    """Halves the brightness, and remembers the seeds it was given."""
+
+    fingerprint = "darker"
+
+    def __init__(self) -> None:
+        self.seeds: list[int] = []
+
+    def __call__(self, image: np.ndarray, seed: int) -> np.ndarray:
+        self.seeds.append(seed)
+        return image // 2
 
 
-class MeanBackbone:
-    """The mean colour as vector; stands for a network."""
-
-    image_size = 16
-
-    @staticmethod
-    def engine(image: np.ndarray) -> np.ndarray:
-        return image.mean(axis=(0, 1)).astype(np.float32)
-
-
-class EchoClassifier:
-    """Probabilities that are the vectors themselves."""
-
-    backbone = MeanBackbone()
-
-    @staticmethod
-    def probabilities_of(vectors: np.ndarray) -> np.ndarray:
-        return vectors
+def test_only_training_pictures_are_augmented() -> None:
+    pictures, labels = [gradient(seed=seed) for seed in range(40)], ["a", "b"] * 20
+    darker, backbone = Darker(), plain_backbone()
+    features = extract(pictures, labels, backbone=backbone, augmentation=darker, views=3)
+    splits, distorted = features.rows["split"], features.rows["view"] > 0
+    assert set(splits) == {"train", "validation", "test"} and set(splits[distorted]) == {"train"}
+    assert len(darker.seeds) == len(set(darker.seeds)) == 3 * (splits[~distorted] == "train").sum()
+    for options in ({"augmentation": darker}, {"views": 1}):
+        with pytest.raises(AugmentationError, match="give both"):
+            extract(pictures, labels, backbone=backbone, **options)
 
 
 def test_answers_are_averaged_over_the_picture_and_its_views() -> None:
-    class Darker:
-        fingerprint = "darker"
+    class Head:
+        @staticmethod
+        def predict_proba(X: np.ndarray) -> np.ndarray:
+            return X[:, :3] / 1000
 
-        def __call__(self, image: np.ndarray, seed: int) -> np.ndarray:
-            return image // 2
-
+    classifier = ImageClassifier(plain_backbone(), Head(), ("a", "b", "c"))
     white = np.full((16, 16, 3), 200, np.uint8)
-    averaged = predict_with_views(EchoClassifier(), [white, white], Darker(), views=3)
-    assert np.allclose(averaged, (200 + 3 * 100) / 4)
+    kinds = [white, Image.fromarray(white), encode(white), io.BytesIO(encode(white)), b"none", Picture(3, "three")]
+    found = predict_with_views(classifier, kinds, Darker(), views=3)
+    assert np.allclose(found[:4], (200 + 3 * 100) / 4 / 1000) and np.isnan(found[4:]).all() and found.shape == (6, 3)
+    assert np.allclose(predict_with_views(classifier, white, Darker(), views=1), [[0.15] * 3])
+    assert predict_with_views(classifier, [], Darker()).shape == (0, 3)
     with pytest.raises(AugmentationError, match="at least 1"):
-        predict_with_views(EchoClassifier(), [white], Darker(), views=0)
+        predict_with_views(classifier, [white], Darker(), views=0)
 
 
-def test_missing_system_library_is_explained(tmp_path: Path) -> None:
-    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
-    program = (
-        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
-        "from imgclass_course.augmentation import AugmentationError, build_pipeline\n"
-        "try:\n    build_pipeline(flip=1).fingerprint\nexcept AugmentationError as error:\n    print(error)"
-    )
-    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout
-    assert "libGL.so.1" in shown and "pip install --force-reinstall --no-deps opencv-python-headless==" in shown
+PROGRAM = """import sys; sys.path.insert(0, sys.argv[1])
+from imgclass_course.augmentation import build_pipeline
+from imgclass_course.foundation.errors import AugmentationError
+from imgclass_course.foundation.imgaug_loading import NEEDS_IMGAUG
+try:
+    build_pipeline(flip=1)
+except AugmentationError as error:
+    print(error)"""
+
+
+@pytest.mark.parametrize(
+    ("module", "problem", "cure"),
+    [
+        (
+            "cv2",
+            "ImportError('libGL.so.1: cannot open shared object file')",
+            "libGL.so.1: cannot open shared object file). Install the one that needs no screen: pip install "
+            "--force-reinstall --no-deps opencv-python-headless==",
+        ),
+        ("imgaug", "ModuleNotFoundError(name='imgaug')", f"{NEEDS_IMGAUG} (there is no imgaug)."),
+        ("cv2", "ModuleNotFoundError(name='cv2')", f"{NEEDS_IMGAUG} (there is no cv2)."),
+    ],
+)
+def test_what_is_missing_is_said_at_once_in_one_line(tmp_path: Path, module: str, problem: str, cure: str) -> None:
+    (tmp_path / f"{module}.py").write_text(f"raise {problem}")
+    program = [sys.executable, "-c", PROGRAM, str(tmp_path)]
+    shown = subprocess.run(program, capture_output=True, text=True, check=True).stdout
+    assert cure in shown and len(shown.splitlines()) == 1
 
 
 def test_mistakes_of_the_exercises_have_bands_of_their_own() -> None:

@@ -8,7 +8,8 @@ import numpy as np
 from imgclass_course.augmentation import AugmentationPipeline
 from imgclass_course.bottlenecks import Augmentation
 from imgclass_course.exercises import bands, call, describe, exercise, expect, number
-from imgclass_course.images import load_image, resize_image
+from imgclass_course.foundation.picture_files import load_image
+from imgclass_course.images import resize_image
 
 BELT = {"rotate": 180, "shift": 10, "brightness": 20}  # what varies on the belt, by how much at most
 BELT_FREE = {"flip"}  # may be there or not: a tomato has no left side
@@ -179,7 +180,7 @@ def leak(reported: float, honest: float) -> str:
         expect(value not in on_training, f"{value:.3f} is what the views give that the head was trained on.")
     expect(
         reported not in by_picture,
-        f"{reported:.3f} is what a split by picture gives. Draw the rows of `everything`, whichever picture they are of.",
+        f"{reported:.3f} is what a split by picture gives. Draw the rows of `every_view`, whichever picture they are of.",
     )
     expect(
         honest not in by_view,

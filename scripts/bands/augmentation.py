@@ -1,11 +1,11 @@
 """Measures for the exercises of lesson 11: two ways of splitting augmented views, and a test on the training views."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 
 from imgclass_course.augmentation import build_pipeline
-from imgclass_course.backbones import load_backbone
 from imgclass_course.bottlenecks import extract
 from imgclass_course.datasets import ImageFolder, dataset_folder
 from imgclass_course.transfer import build_head, train_head
@@ -24,17 +24,11 @@ TRAINING_SHARE = 2 / 3
 @cache
 def views() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return vectors of the pictures and of their views, and for each its label and its picture's number."""
-    folder, backbone, mild = (
-        ImageFolder.scan(dataset_folder("clipart")),
-        load_backbone(BACKBONE),
-        build_pipeline(**MILD),
-    )
-    found = [
-        extract(folder.root, folder.readable, backbone, view=view, augmentation=mild).vectors
-        for view in range(VIEWS + 1)
-    ]
-    labels = np.array([folder.classes.index(label) for label in folder.readable["label"]])
-    return np.concatenate(found), np.tile(labels, VIEWS + 1), np.tile(np.arange(len(labels)), VIEWS + 1)
+    folder = ImageFolder.scan(dataset_folder("clipart"))
+    # Views are made of training pictures only.
+    everything = replace(folder, table=folder.readable.assign(split="train"))
+    found = extract(everything, backbone=BACKBONE, augmentation=build_pipeline(**MILD), views=VIEWS)
+    return found.X, found.y, np.tile(np.arange(len(everything.table)), VIEWS + 1)
 
 
 @cache
