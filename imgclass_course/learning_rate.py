@@ -6,7 +6,7 @@
 __all__ = ['STEPS_PER_CALL', 'SMOOTHING', 'EXPLODED', 'Rate', 'restart', 'sweep_learning_rates', 'range_test',
            'suggest_learning_rate', 'triangular_rate', 'rate_callback', 'train_in_stages']
 
-# %% ../nbs/09_learning_rate.ipynb #f001e89e
+# %% ../nbs/09_learning_rate.ipynb #6e766f07
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -47,7 +47,7 @@ def restart(
         variable.assign(start)
     model.optimizer.learning_rate = learning_rate
 
-# %% ../nbs/09_learning_rate.ipynb #f1fd231f
+# %% ../nbs/09_learning_rate.ipynb #e9bfc57f
 STEPS_PER_CALL = 20  # of training that TensorFlow does between two looks of Python
 
 
@@ -186,7 +186,7 @@ def rate_callback(rate: Rate) -> "keras.callbacks.Callback":
 
     return SetRate()
 
-# %% ../nbs/09_learning_rate.ipynb #881f8dae
+# %% ../nbs/09_learning_rate.ipynb #7ae5ae8b
 def train_in_stages(
     vectors: np.ndarray,  # [n, d] float32
     labels: np.ndarray,  # [n] int, from 0
