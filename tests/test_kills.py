@@ -4,10 +4,34 @@ import signal
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from support import TOP, run_python, write_pictures
+from support import TOP, CountingEngine, average_colours, plain_backbone, run_python, write_pictures
+
+from imgclass_course.bottlenecks import extract
+from imgclass_course.foundation.extraction import BATCH_SIZE
+from imgclass_course.foundation.store import BottleneckStore
 
 KILLS = 60
+
+# The process kills itself when a picture's vector is there and before anybody has it.
+KILL_AT = """
+import os, signal, sys
+from support import EngineRunner, average_colours, plain_backbone
+
+from imgclass_course.bottlenecks import extract
+from imgclass_course.foundation.store import BottleneckStore
+
+class DeadlyRunner(EngineRunner):
+    def map(self, load, items):
+        for number, outcome in enumerate(super().map(load, items)):
+            if number == int(sys.argv[3]):
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield outcome
+
+with BottleneckStore(sys.argv[2]) as store:
+    extract(sys.argv[1], backbone=plain_backbone(), store=store, runner=DeadlyRunner(average_colours))
+"""
 
 # One process forks the children, so that each starts within milliseconds; it has no threads while it forks.
 KILL_OFTEN = """
@@ -17,8 +41,9 @@ from pathlib import Path
 import numpy as np
 from support import average_colours, plain_backbone
 
-from imgclass_course.bottlenecks import BottleneckStore, extract
+from imgclass_course.bottlenecks import extract
 from imgclass_course.datasets import ImageFolder
+from imgclass_course.foundation.store import BottleneckStore
 
 root, folder, kills = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 
@@ -28,8 +53,7 @@ def slow(image):
 
 def fill(store_folder):
     with BottleneckStore(store_folder) as store:
-        pictures = ImageFolder.scan(root, catalogue=store)
-        return extract(pictures.root, pictures.readable, plain_backbone(engine=slow), store)
+        return extract(root, backbone=plain_backbone(engine=slow), store=store)
 
 def killed_after(seconds, store_folder):
     child = os.fork()
@@ -42,7 +66,7 @@ def killed_after(seconds, store_folder):
 
 pictures = ImageFolder.scan(root)
 digests, fingerprint = pictures.readable["digest"].tolist(), plain_backbone().fingerprint
-expected = fill(folder / "undisturbed").vectors
+expected = fill(folder / "undisturbed").X
 generator, killed, resumed = random.Random(0), 0, 0
 while killed < kills:
     store_folder, kept = folder / f"store{killed}", np.zeros(len(digests), bool)
@@ -56,9 +80,25 @@ while killed < kills:
             np.testing.assert_array_equal(vectors[found], expected[found])
         resumed += bool(kept.any() and not found.all())
         kept = found
-    np.testing.assert_array_equal(fill(store_folder).vectors, expected)
+    np.testing.assert_array_equal(fill(store_folder).X, expected)
 print(killed, resumed)
 """
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
+def test_killed_process_loses_at_most_the_batch_in_flight(tmp_path: Path) -> None:
+    root = write_pictures(tmp_path / "pictures", {"blue": 100, "red": 100})
+    expected = extract(root, backbone=plain_backbone()).X
+    for number in (BATCH_SIZE - 1, BATCH_SIZE, 3 * BATCH_SIZE - 1, 199):  # the last one is in a batch that is not full
+        store_folder = tmp_path / f"store {number}"
+        child = run_python("-c", KILL_AT, root, store_folder, str(number), PYTHONPATH=str(TOP / "tests"))
+        assert child.returncode == -signal.SIGKILL, child.stderr
+        kept, engine = number // BATCH_SIZE * BATCH_SIZE, CountingEngine(average_colours)
+        with BottleneckStore(store_folder) as store:
+            assert store.verify() == (kept, 0)
+            resumed = extract(root, backbone=plain_backbone(engine=engine), store=store)
+        assert engine.passes == resumed.computed == 200 - kept and resumed.reused == kept
+        np.testing.assert_array_equal(resumed.X, expected)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL") or sys.platform == "darwin", reason="forks, and kills with -9")

@@ -4,16 +4,20 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import numpy as np
 from PIL import Image
 
 from imgclass_course.exercises import Off, answered, call, describe, exercise, expect, number
+
+if TYPE_CHECKING:
+    from imgclass_course.foundation.store import BottleneckStore
 
 DIM = 8  # numbers in the vectors of exercise 1
 Key = tuple[str, str, int]  # fingerprint, digest, view
@@ -36,7 +40,7 @@ def _folder() -> Iterator[Path]:
 
 def _fill_store(folder: Path) -> tuple[Path, dict[Key, np.ndarray]]:
     """Return the path of a store and its vectors by their keys."""
-    from imgclass_course.bottlenecks import BottleneckStore
+    from imgclass_course.foundation.store import BottleneckStore
 
     generator = np.random.default_rng(0)
     digests = [hashlib.sha256(name).hexdigest() for name in (b"one picture", b"another picture")]
@@ -143,7 +147,7 @@ EVENTS: dict[str, Event] = {
     ),
     "two augmented views": (
         lambda root: None,
-        {"views": (1, 2)},
+        {"views": 2},
         "each view of each picture is a vector of its own, and the pictures as they are were there already.",
     ),
 }
@@ -158,22 +162,37 @@ class _Mirror:
         return image[:, ::-1]
 
 
-def _passes(root: Path, store: object, preparation: str | None = None, views: tuple[int, ...] = (0,)) -> int:
+class _MeanColour:
+    """A toy network that counts its forward passes."""
+
+    def __init__(self) -> None:
+        self.passes = 0
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        self.passes += len(images)
+        return images.mean(axis=(1, 2)).astype(np.float32)
+
+    def map(self, load: Callable, items: Iterable) -> Iterator[np.ndarray]:
+        return (self(load(item)[None])[0] for item in items)
+
+
+def _passes(root: Path, store: "BottleneckStore", preparation: str | None = None, views: int = 0) -> int:
     """Return how many pictures go through a toy network whose bottlenecks lie in `store`."""
     from imgclass_course import backbones
     from imgclass_course.bottlenecks import extract
     from imgclass_course.datasets import ImageFolder
 
     with patch.object(backbones, "PREPARATION", preparation or backbones.PREPARATION):
-        toy = backbones.Backbone("toy", 16, backbones._fingerprint("toy"), lambda: None)
-    toy.__dict__["engine"] = lambda image: image.mean(axis=(0, 1)).astype(np.float32)
-    table = ImageFolder.scan(root, catalogue=store).readable
-    return sum(extract(root, table, toy, store, view, _Mirror() if view else None).computed for view in views)
+        toy = backbones.Backbone("toy", 16, backbones.fingerprint_of("toy"), lambda: lambda pixels: pixels)
+    folder, network = ImageFolder.scan(root, 0, 0, catalogue=store), _MeanColour()
+    augmentation = _Mirror() if views else None
+    extract(folder, backbone=toy, store=store, augmentation=augmentation, views=views, runner=network)
+    return network.passes
 
 
 def _computed_after(name: str) -> int:
-    """Return how many pictures are computed after an event, in a folder whose pictures were all in the store."""
-    from imgclass_course.bottlenecks import BottleneckStore
+    """Return how many pictures the network sees after an event, in a folder whose pictures were all in the store."""
+    from imgclass_course.foundation.store import BottleneckStore
 
     happen, options, _ = EVENTS[name]
     with _folder() as folder:
@@ -242,6 +261,11 @@ def _damage_all(cache: Path, change: Callable[[bytes], bytes]) -> None:
             path.write_bytes(change(path.read_bytes()))
 
 
+def _cut(share: float) -> Callable[[bytes], bytes]:
+    """Return a function that keeps the first `share` of the bytes."""
+    return lambda data: data[: int(len(data) * share)]
+
+
 def _flip(place: float) -> Callable[[bytes], bytes]:
     """Return a function that flips a bit of the byte at `place`, a share of the length."""
 
@@ -294,7 +318,7 @@ def repaired_cache(answer: Callable[[Path, Path, Callable[[Path], np.ndarray]], 
         _expect_fresh(answer, picture, cache)
         truth = _Network.vector(picture)
         for share in (0.0, 0.5, 0.9):
-            _damage_all(cache, lambda data, share=share: data[: int(len(data) * share)])
+            _damage_all(cache, _cut(share))
             vector, _ = _ask(answer, picture, cache, "After I cut the files in `cache` short")
             expect(
                 np.array_equal(vector, truth), "I cut the files in `cache` short, and got what was left of a vector."

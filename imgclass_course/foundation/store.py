@@ -8,7 +8,7 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -209,7 +209,7 @@ class BottleneckStore:
         """Return what is known of files that have not changed since, `None` for the others."""
         paths = [os.fsencode(file.path) for file in files]
         with _explained(self.path):
-            known = self._known_files(paths)
+            known = self._known_files("size, mtime_ns, digest, width, height, problem", paths)
         return [
             FileFacts(facts[0].hex(), *facts[1:])
             if (size, mtime_ns) == (file.size, file.mtime_ns) and isinstance(facts[0], bytes)
@@ -218,15 +218,15 @@ class BottleneckStore:
             for size, mtime_ns, *facts in [known.get(path, (None, None))]
         ]
 
-    def _known_files(self, paths: Sequence[bytes]) -> dict[bytes, tuple]:
-        """Return the rows of files by path: by reading all where most are wanted, else one by one."""
-        query = "SELECT path, size, mtime_ns, digest, width, height, problem FROM files"
+    def _known_files(self, columns: str, paths: Collection[bytes]) -> dict[bytes, list]:
+        """Return columns of known files by path: by reading all where most are wanted, else one by one."""
+        query = f"SELECT path, {columns} FROM files"
         (stored,) = self._connection.execute("SELECT count(*) FROM files").fetchone()
         if len(paths) * 2 > stored:
-            rows = self._connection.execute(query)
+            rows = self._connection.execute(query).fetchall()
         else:
-            rows = (self._connection.execute(f"{query} WHERE path = ?", (path,)).fetchone() for path in paths)
-        return {row[0]: row[1:] for row in rows if row}
+            rows = [self._connection.execute(f"{query} WHERE path = ?", (path,)).fetchone() for path in paths]
+        return {path: known for path, *known in filter(None, rows)}
 
     def remember_files(self, files: Sequence[FileState], facts: Sequence[FileFacts]) -> None:
         """Keep what was learnt of files; one that could not be opened is not kept, since it may open tomorrow."""
@@ -236,28 +236,28 @@ class BottleneckStore:
             for (path, size, mtime_ns), (digest, *known) in zip(files, facts, strict=True)
             if digest
         ]
-        with _explained(self.path), _transaction(self._connection):
-            self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        if rows:
+            with _explained(self.path), _transaction(self._connection):
+                self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
-    def remember_paths(self, paths: Sequence[str | os.PathLike], digests: Sequence[str]) -> None:
-        """Note which files hold pictures that are in use, also where nobody listed their folder with this store."""
-        rows = [(os.fsencode(path), bytes.fromhex(digest)) for path, digest in zip(paths, digests, strict=True)]
+    def remember_paths(self, digests: Mapping[str | os.PathLike, str]) -> None:
+        """Note where pictures lie that are in use, by path: `prune` keeps their vectors, whoever listed the files."""
         insert = f"""INSERT INTO files VALUES (?, 0, {UNKNOWN_TIME}, ?, 0, 0, '')
                      ON CONFLICT (path) DO UPDATE SET digest = excluded.digest, mtime_ns = excluded.mtime_ns
                      WHERE digest != excluded.digest"""
-        with _explained(self.path), _transaction(self._connection):
-            self._connection.executemany(insert, rows)
-
-    def known_digests(self) -> set[str]:
-        """Return the digests of all files that are known."""
+        wanted = {os.fsencode(path): bytes.fromhex(digest) for path, digest in digests.items()}
         with _explained(self.path):
-            rows = self._connection.execute("SELECT DISTINCT digest FROM files").fetchall()
-        return {digest.hex() for (digest,) in rows if isinstance(digest, bytes)}
+            known = self._known_files("digest", wanted)
+            new = [(path, digest) for path, digest in wanted.items() if known.get(path) != [digest]]
+            if new:  # a warm start writes nothing, and waits for nobody who does
+                with _transaction(self._connection):
+                    self._connection.executemany(insert, [(os.path.abspath(path), digest) for path, digest in new])
 
     def remember_problem(self, path: str | os.PathLike, problem: str) -> None:
         """Note that a file turned out to be damaged, so that the next run knows before it decodes."""
+        row = (problem, os.fsencode(os.path.abspath(path)))
         with _explained(self.path), _transaction(self._connection):
-            self._connection.execute("UPDATE files SET problem = ? WHERE path = ?", (problem, os.fsencode(path)))
+            self._connection.execute("UPDATE files SET problem = ? WHERE path = ?", row)
 
     def info(self) -> "pd.DataFrame":
         """Return the number of vectors, their length and their megabytes, per network."""
