@@ -22,8 +22,9 @@ import tensorflow as tf  # noqa: E402
 from benchmarks.keras_loop import DEFAULT_WEIGHTS, load_model  # noqa: E402
 from imgclass_course.backbones import Backbone, load_backbone  # noqa: E402
 from imgclass_course.bottlenecks import map_in_threads  # noqa: E402
+from imgclass_course.embedded import export_module  # noqa: E402
 from imgclass_course.images import load_image  # noqa: E402
-from imgclass_course.mobilenet import embedded_weights, export_module  # noqa: E402
+from imgclass_course.mobilenet import embedded_weights  # noqa: E402
 
 PICTURES = 256
 BATCH_SIZE = 32  # of TensorFlow, as in Keras's `predict`

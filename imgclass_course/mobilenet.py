@@ -4,12 +4,10 @@
 
 # %% auto #0
 __all__ = ['EMBEDDED', 'STRIDES', 'BATCH_NORM_EPSILON', 'BATCH_NORM_DECAY', 'CHANNELS', 'imagenet_labels', 'embedded_weights',
-           'mobilenet_features', 'keras_mobilenet', 'classify_imagenet', 'mobilenet_cost', 'export_module']
+           'mobilenet_features', 'classify_imagenet', 'mobilenet_cost']
 
 # %% ../nbs/05_pretrained_networks.ipynb #c5f1359c
-import re
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +15,6 @@ import numpy as np
 from .foundation.files import assets_folder
 
 if TYPE_CHECKING:
-    import keras
     import tensorflow as tf
 
 # %% ../nbs/05_pretrained_networks.ipynb #09ad0228
@@ -79,33 +76,6 @@ def mobilenet_features(
         x = finish(tf.nn.conv2d(x, variables[f"{name}/weights"], 1, "SAME"), name)
     return tf.reduce_mean(x, axis=[1, 2])
 
-# %% ../nbs/05_pretrained_networks.ipynb #928fdfec
-def _keras_layer_weights(layer: str, weights: dict[str, np.ndarray]) -> list[np.ndarray]:
-    "The arrays of a layer of Keras's MobileNet, such as conv_dw_1_bn, out of ours."
-    kinds = {"dw": "depthwise", "pw": "pointwise"}
-    ours = re.sub(r"_bn$", "", layer).replace("conv1", "Conv2d_0")
-    ours = re.sub(r"conv_(dw|pw)_(\d+)", lambda found: f"Conv2d_{found[2]}_{kinds[found[1]]}", ours)
-    if layer.endswith("_bn"):
-        return [weights[f"{ours}/BatchNorm/{part}"] for part in ("gamma", "beta", "moving_mean", "moving_variance")]
-    return [weights[f"{ours}/{'depthwise_weights' if 'depthwise' in ours else 'weights'}"]]
-
-
-def keras_mobilenet(
-    weights: dict[str, np.ndarray],  # as from embedded_weights
-    image_size: int = 224,  # pixels
-    pixels: "keras.KerasTensor | None" = None,  # what it is built upon, [n, size, size, 3] from -1 to 1; None: an input
-) -> "keras.Model":  # pixels from -1 to 1 in, [n, 1024] float32 out
-    "MobileNet v1 of keras.applications with these weights, without its last layer."
-    import keras
-
-    network = keras.applications.MobileNet(
-        input_shape=(image_size, image_size, 3), input_tensor=pixels, include_top=False, pooling="avg", weights=None
-    )
-    for layer in network.layers:
-        if layer.weights:
-            layer.set_weights(_keras_layer_weights(layer.name, weights))
-    return network
-
 # %% ../nbs/05_pretrained_networks.ipynb #270d7eb6
 def classify_imagenet(
     features: np.ndarray,  # [n, 1024] float32 of the embedded MobileNet
@@ -142,24 +112,3 @@ def mobilenet_cost(
         parameters += 9 * channels + 2 * channels + channels * after + 2 * after
         channels = after
     return multiply_adds + channels * num_classes, parameters + channels * num_classes + num_classes
-
-# %% ../nbs/05_pretrained_networks.ipynb #90d67b15
-def export_module(weights: dict[str, np.ndarray], folder: Path) -> None:
-    "Save MobileNet v1 with these weights, without its last layer, as a TF Hub module (reusable SavedModel)."
-    import tensorflow as tf
-
-    features = {name: values for name, values in weights.items() if not name.startswith("Logits")}
-    variables = {name: tf.Variable(values, "moving" not in name, name=name) for name, values in features.items()}
-    module = tf.train.Checkpoint()
-    module.variables = list(variables.values())
-    module.trainable_variables = [variable for variable in module.variables if variable.trainable]
-    module.regularization_losses = []
-
-    @tf.function(autograph=False)
-    def call(images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return mobilenet_features(images, variables, training)
-
-    module.__call__ = call
-    for training in (False, True):
-        call.get_concrete_function(tf.TensorSpec([None, None, None, 3]), training)
-    tf.saved_model.save(module, str(folder))

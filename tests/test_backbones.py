@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from support import gradient, plain_backbone
 
-from imgclass_course import backbones
+from imgclass_course import backbones, embedded, running
 from imgclass_course.backbones import Backbone, load_backbone
+from imgclass_course.embedded import export_module
 from imgclass_course.foundation.errors import BackboneError
 from imgclass_course.foundation.files import assets_folder, cache_folder, write_whole
 from imgclass_course.foundation.picture_files import load_image
@@ -24,7 +25,6 @@ from imgclass_course.mobilenet import (
     EMBEDDED,
     classify_imagenet,
     embedded_weights,
-    export_module,
     imagenet_labels,
     mobilenet_cost,
     mobilenet_features,
@@ -53,7 +53,7 @@ def module_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Point the cache at an empty folder of this test, where no network was ever loaded."""
     monkeypatch.setenv("IMGCLASS_CACHE_DIR", str(tmp_path / "cache"))
-    backbones._runner.cache_clear()
+    running.made_runner.cache_clear()
     return tmp_path / "cache"
 
 
@@ -283,7 +283,7 @@ def test_tensorflow_stands_in_for_litert_and_it_is_said(
         raise RuntimeError("no such operation\nand much more")
 
     if why == "the converter fails":
-        monkeypatch.setattr(backbones, "convert_network", broken)
+        monkeypatch.setattr(running, "convert_network", broken)
     else:
         monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
     with pytest.warns(UserWarning, match="tiny runs on TensorFlow, which is slower; LiteRT failed with") as caught:
@@ -296,8 +296,8 @@ def test_tensorflow_stands_in_for_litert_and_it_is_said(
 def test_converted_network_is_kept(tiny_backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = tiny_backbone(SEVENS)
     assert len(list((cache_folder() / "engines").iterdir())) == 1
-    backbones._runner.cache_clear()  # as in a new process
-    monkeypatch.setattr(backbones, "convert_network", lambda *_: pytest.fail("converted again"))
+    running.made_runner.cache_clear()  # as in a new process
+    monkeypatch.setattr(running, "convert_network", lambda *_: pytest.fail("converted again"))
     np.testing.assert_array_equal(tiny_backbone(SEVENS), expected)
 
 
@@ -309,20 +309,20 @@ def test_damaged_converted_network_is_made_again(tiny_backbone: Backbone, damage
     middle = len(whole) // 2
     changed = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
     path.write_bytes({"cut": whole[:middle], "changed": changed, "empty": b""}[damage])
-    backbones._runner.cache_clear()
+    running.made_runner.cache_clear()
     np.testing.assert_array_equal(tiny_backbone(SEVENS), expected)
     (path,) = (cache_folder() / "engines").iterdir()
     assert path.read_bytes() == whole
 
 
 def test_threads_that_ask_at_once_convert_once(tiny_backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
-    convert, done = backbones.convert_network, []
+    convert, done = running.convert_network, []
 
     def counted(network: Network, image_size: int) -> bytes:
         done.append(threading.get_ident())
         return convert(network, image_size)
 
-    monkeypatch.setattr(backbones, "convert_network", counted)
+    monkeypatch.setattr(running, "convert_network", counted)
     meeting, runners = threading.Barrier(4, timeout=20), []
 
     def ask() -> None:
@@ -370,7 +370,7 @@ def test_two_threads_make_the_module_at_once(
         shutil.copytree(module_folder, folder)
         meeting.wait()
 
-    monkeypatch.setattr(backbones, "export_module", export)
+    monkeypatch.setattr(embedded, "export_module", export)
     network = load_backbone("mobilenet_v1_100_128").network
     found: list[Network] = []
     threads = [threading.Thread(target=lambda: found.append(network())) for _ in range(2)]
@@ -405,16 +405,16 @@ def test_fingerprint_changes_with_one_weight(tmp_path: Path, monkeypatch: pytest
 
     def with_weights(weights: dict[str, np.ndarray]) -> str:
         np.savez(tmp_path / f"{EMBEDDED}_imagenet.npz", **weights)
-        backbones._embedded_digest.cache_clear()
+        embedded.embedded_digest.cache_clear()
         return load_backbone().fingerprint
 
     assert (assets_folder() / f"{EMBEDDED}_imagenet.npz").is_file()
-    monkeypatch.setattr(backbones, "assets_folder", lambda: tmp_path)
+    monkeypatch.setattr(embedded, "assets_folder", lambda: tmp_path)
     try:
         assert with_weights(embedded_weights()) != with_weights(changed)
     finally:
         monkeypatch.undo()
-        backbones._embedded_digest.cache_clear()
+        embedded.embedded_digest.cache_clear()
     assert load_backbone().fingerprint == FINGERPRINTS[224]
 
 

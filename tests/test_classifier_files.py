@@ -16,7 +16,7 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 from support import SMALL, child_environment, encode, gradient, plain_backbone, run_python
 
-from imgclass_course.backbones import Backbone, litert_file
+from imgclass_course.backbones import Backbone
 from imgclass_course.classifiers import ImageClassifier
 from imgclass_course.foundation.errors import ClassifierError
 from imgclass_course.foundation.litert import LiteRTGraph
@@ -26,6 +26,7 @@ from imgclass_course.outputs import classifier_files
 from imgclass_course.outputs.classifier_files import load_classifier, save_classifier
 from imgclass_course.outputs.run_files import export_saved_model, save_run
 from imgclass_course.regularization import build_regularized_head
+from imgclass_course.running import litert_file
 from imgclass_course.transfer import Retraining, build_head, fit, retrain
 
 

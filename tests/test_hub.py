@@ -16,6 +16,7 @@ import pytest
 from support import gradient
 
 from imgclass_course.backbones import load_backbone
+from imgclass_course.embedded import export_module
 from imgclass_course.foundation import hub
 from imgclass_course.foundation.errors import BackboneError
 from imgclass_course.foundation.hub import (
@@ -29,7 +30,7 @@ from imgclass_course.foundation.hub import (
     modern_name,
 )
 from imgclass_course.foundation.runners import LiteRTRunner
-from imgclass_course.mobilenet import EMBEDDED, embedded_weights, export_module
+from imgclass_course.mobilenet import EMBEDDED, embedded_weights
 
 HANDLE = "https://tfhub.dev/google/imagenet/mobilenet_v2_050_160/feature_vector/5"
 OLD_HANDLE = "https://tfhub.dev/google/imagenet/mobilenet_v1_075_160/feature_vector/1"

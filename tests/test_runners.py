@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from support import SMALL, EngineRunner, average_colours, gradient, run_python
 
-from imgclass_course import backbones
-from imgclass_course.backbones import Backbone, BackboneError, litert_file
-from imgclass_course.foundation.errors import ImageError
+from imgclass_course import running
+from imgclass_course.backbones import Backbone, load_backbone
+from imgclass_course.foundation.errors import BackboneError, ImageError
 from imgclass_course.foundation.litert import add_head, convert_network
 from imgclass_course.foundation.runners import BATCH_SIZE, LiteRTRunner, Runner, TensorFlowRunner
 from imgclass_course.foundation.threads import hide_native_logs
+from imgclass_course.running import litert_file
 
 SIZE = 8  # pixels
 
@@ -104,7 +105,7 @@ def test_litert_goes_on_after_a_picture_of_another_size(mean_colour_file: bytes)
 
 
 def test_runner_of_ones_own(small_backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(backbones.RUNNERS, "made up", lambda backbone: EngineRunner(average_colours))
+    monkeypatch.setitem(running.RUNNERS, "made up", lambda backbone: EngineRunner(average_colours))
     pictures = np.stack([gradient(128, 128)])
     np.testing.assert_array_equal(small_backbone.runner("made up")(pictures), [average_colours(pictures[0])])
     with pytest.raises(BackboneError, match="no runner 'ray'; there are litert, tensorflow, made up"):
@@ -204,7 +205,7 @@ def probabilities(vectors: np.ndarray, layers: list[tuple[np.ndarray, np.ndarray
 def test_file_with_a_head_gives_what_numpy_gives(
     kind: str, hidden: list[int], small_backbone: Backbone, small_application: Path
 ) -> None:
-    backbone = backbones.load_backbone("keras:MobileNetV2", 32, small_application) if kind == "converted" else None
+    backbone = load_backbone("keras:MobileNetV2", 32, small_application) if kind == "converted" else None
     backbone = backbone or small_backbone
     pictures = np.stack([gradient(backbone.image_size, backbone.image_size, seed) for seed in range(3)])
     vectors = backbone(pictures)

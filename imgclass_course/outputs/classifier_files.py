@@ -111,7 +111,7 @@ def _model_file(classifier: ImageClassifier) -> tuple[str, bytes] | None:
 
 
 def _litert_model(classifier: ImageClassifier) -> bytes:
-    from ..backbones import litert_file
+    from ..running import litert_file
 
     backbone, head = classifier.backbone, classifier.head
     try:

@@ -1,0 +1,64 @@
+"""What runs a backbone's network: runners by name, made once each."""
+
+import threading
+import warnings
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from .foundation.errors import BackboneError
+from .foundation.files import cache_folder
+from .foundation.litert import convert_network, converted_once
+from .foundation.runners import LiteRTRunner, Runner, TensorFlowRunner, sees_gpu
+
+if TYPE_CHECKING:
+    from .backbones import Backbone
+
+KEPT_RUNNERS = 8
+_one_at_a_time = threading.RLock()  # so that two threads do not convert the same network
+
+
+def runner_of(backbone: "Backbone", device: str | None = None) -> Runner:
+    """Return one of `RUNNERS`; by default TensorFlow's where it sees a GPU, else LiteRT's. Raises `BackboneError`."""
+    device = device or ("tensorflow" if sees_gpu() else "litert")
+    if device not in RUNNERS:
+        raise BackboneError(f"There is no runner {device!r}; there are {', '.join(RUNNERS)}.")
+    with _one_at_a_time:
+        return made_runner(backbone, device)
+
+
+@lru_cache(maxsize=KEPT_RUNNERS)
+def made_runner(backbone: "Backbone", device: str) -> Runner:
+    """Return the runner of a backbone; equal backbones share one."""
+    return RUNNERS[device](backbone)
+
+
+def litert_file(backbone: "Backbone") -> bytes:
+    """Return the network as a LiteRT file, [1, size, size, 3] uint8 to [1, d] float32; converted once and kept."""
+    if hasattr(backbone.network, "litert_file"):
+        return backbone.network.litert_file(backbone.image_size)
+
+    def convert() -> bytes:
+        return convert_network(backbone.network(), backbone.image_size)
+
+    return converted_once(cache_folder() / "engines", backbone.fingerprint, convert)
+
+
+def _litert_runner(backbone: "Backbone") -> Runner:
+    """Return LiteRT's runner; TensorFlow's, which is said, where the network cannot be converted."""
+    try:
+        return LiteRTRunner(litert_file(backbone))
+    except BackboneError:
+        raise
+    except Exception as error:  # converters fail in many ways; each means the same
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        message = f"{backbone.name} runs on TensorFlow, which is slower; LiteRT failed with {reason}."
+        warnings.warn(message, stacklevel=5)
+        return _tensorflow_runner(backbone)
+
+
+def _tensorflow_runner(backbone: "Backbone") -> Runner:
+    return TensorFlowRunner(backbone.network())
+
+
+RUNNERS: dict[str, Callable[["Backbone"], Runner]] = {"litert": _litert_runner, "tensorflow": _tensorflow_runner}
