@@ -62,5 +62,5 @@ PIP_CONSTRAINT=$top/constraints.txt "$bin/jupyter" nbconvert --log-level WARN --
 # The headless build of OpenCV last, as README.md tells: it needs no libGL.
 install --force-reinstall --no-deps opencv-python-headless
 "${pip[@]}" check
-"$bin/python" -c 'import imgaug, tensorflow_hub, jupyterlab'
+"$bin/python" -W ignore -c 'import imgclass_course, imgaug, jupyterlab, tensorflow_hub'
 echo "Wheel: retrained and labelled with what it requires; $count lessons; the course installed by a lesson's first cell"

@@ -32,13 +32,14 @@ SOLUTION_TAG = "hide-cell"  # the site folds such a cell
 SOLUTION_METADATA = {"source_hidden": True}  # and JupyterLab one with this
 KNOWN_TAGS = IGNORE_TAGS | ERROR_TAGS | {"parameters", "nbval-check-output", "skip-execution", SOLUTION_TAG}
 
-# Hosted notebooks start without the package. A wheel that was uploaded beside the lesson is found too.
-INSTALLATION = """\
+# Hosted notebooks start without the package, and the library alone lacks what lessons need, such as imgaug. A wheel that
+# was uploaded beside the lesson is found too.
+INSTALLATION = '''\
 # On Colab: installs the course where it is missing. Elsewhere this cell does nothing.
 from importlib.util import find_spec
 
-if find_spec("imgclass_course") is None:
-    %pip install --quiet --find-links . imgclass_course"""
+if not (find_spec("imgclass_course") and find_spec("imgaug")):
+    %pip install --quiet --find-links . "imgclass_course[course]"'''
 
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|tmp|Users|var/folders)/|\b[A-Za-z]:\\")
 TIMING = re.compile(r"\b\d+(?:\.\d+)? ?(?:s|ms|µs|us|sec|seconds?|minutes?|(?:images|pictures|it|steps)/s)\b")
