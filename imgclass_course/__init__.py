@@ -56,7 +56,7 @@ _MODULES = {  # where each public name is
 __all__ = [*_MODULES]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - functions and classes
+def __getattr__(name: str) -> Any:  # functions and classes
     """Load a public name (PEP 562)."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -28,7 +28,8 @@ from .mobilenet import EMBEDDED
 class Augmentation(Protocol):
     "Changes a picture [size, size, 3] uint8 as a seed says; equal fingerprints make equal changes."
 
-    fingerprint: str
+    @property
+    def fingerprint(self) -> str: ...
 
     def __call__(self, image: np.ndarray, seed: int) -> np.ndarray: ...
 

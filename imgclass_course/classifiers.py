@@ -5,19 +5,18 @@ The names are scikit-learn's. Evaluation, report, label, page and export take an
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 import numpy as np
 
 from .foundation.errors import ClassifierError, ImageError
-from .foundation.pictures import Picture, PictureSource, as_pictures, is_one_picture
+from .foundation.litert import Layer
+from .foundation.pictures import Picture, Pictures, PictureSource, as_pictures, is_one_picture
 from .foundation.progress import progress_bar
-from .foundation.runners import Runner
+from .foundation.runners import Outcome, Runner
 
 if TYPE_CHECKING:
     from .backbones import Backbone
-
-Pictures = PictureSource | Iterable[PictureSource]
 
 
 class Answer(str):
@@ -55,6 +54,18 @@ class Head(Protocol):
         ...
 
 
+class DenseHead(Head, Protocol):
+    """A head whose scores softmax turns into probabilities; it can be exported."""
+
+    def scores(self, X: Any) -> Any:
+        """Return the scores [n, k], an array or a tensor, of vectors [n, d], an array or a tensor."""
+        ...
+
+    def dense_layers(self) -> list[Layer]:
+        """Return its layers as arrays. Raises `TrainingError` where it is more than dense layers with ReLU."""
+        ...
+
+
 class Classifier(Protocol):
     """Names pictures."""
 
@@ -67,16 +78,13 @@ class Classifier(Protocol):
         """Return the probability of each class [n, k] float64; not a number for a picture that cannot be read."""
         ...
 
-    def predict(self, pictures: Pictures) -> Answer | list[Answer]:
+    def predict(self, pictures: Any) -> Any:
         """Return an answer for one picture, or a list of answers for several."""
         ...
 
     def score(self, pictures: Pictures, labels: Sequence[str]) -> float:
         """Return the share of pictures that are named as `labels` says; one that cannot be read is named wrongly."""
         ...
-
-
-Outcome = "np.ndarray | Exception"  # a picture's vector or probabilities, or why it cannot be read
 
 
 class PictureClassifier:
@@ -97,6 +105,12 @@ class PictureClassifier:
         unknown = np.full(len(self.classes_), np.nan)
         rows = [unknown if isinstance(found, Exception) else found for _, found in self._named(pictures)]
         return np.array(rows, np.float64).reshape(len(rows), len(self.classes_))
+
+    @overload
+    def predict(self, pictures: PictureSource) -> Answer: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def predict(self, pictures: Iterable[PictureSource]) -> list[Answer]: ...
 
     def predict(self, pictures: Pictures) -> Answer | list[Answer]:
         """Return an `Answer` for one picture, or a list of them for several. What cannot be read says why."""

@@ -166,7 +166,9 @@ class ImageFolder:
 
     def picture(self, path: str) -> Picture:
         "The picture of a row, by its path in the table."
-        return self.pictures[path] if self.pictures is not None else Picture(self.root / path, printable(path))
+        if self.pictures is not None:
+            return self.pictures[path]
+        return Picture((self.root or Path()) / path, printable(path))
 
     def __repr__(self) -> str:
         counts = self.readable["split"].value_counts()
@@ -222,7 +224,7 @@ class ImageFolder:
 
 # %% ../nbs/02_datasets.ipynb #04afc208
 def as_image_folder(
-    data: Any,  # noqa: ANN401 - an ImageFolder, a folder's path, a table, or pictures
+    data: Any,  # an ImageFolder, a folder's path, a table, or pictures
     labels: Sequence | None = None,  # of pictures, one each
     validation_percentage: float = 10,
     testing_percentage: float = 10,

@@ -23,5 +23,5 @@ def filter_images(model: "keras.Model") -> list[np.ndarray]:
         raise ValueError("Only filters over 1 channel (grey) or 3 (colours) can be shown as pictures.")
     filters = np.moveaxis(np.asarray(kernels[0]), -1, 0)
     largest = np.abs(filters).max(axis=(1, 2, 3), keepdims=True)
-    images = np.uint8(np.round(ZERO + ZERO * filters / np.maximum(largest, 1e-12)))
+    images = np.round(ZERO + ZERO * filters / np.maximum(largest, 1e-12)).astype(np.uint8)
     return [image[:, :, 0] if image.shape[2] == 1 else image for image in images]

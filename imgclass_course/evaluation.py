@@ -69,7 +69,7 @@ def _correlation(both: int, only_first: int, only_second: int, neither: int) -> 
     "How much two models agree on which pictures are hard, with Newcombe's continuity correction (his page 2635)."
     right, n = (both + only_first, both + only_second), both + only_first + only_second + neither
     product = math.prod(count * (n - count) for count in right)
-    agreement = both * neither - only_first * only_second
+    agreement = float(both * neither - only_first * only_second)
     if agreement > 0:
         agreement = max(agreement - n / 2, 0)
     return agreement / math.sqrt(product) if product else 0.0

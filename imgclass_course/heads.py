@@ -181,10 +181,10 @@ def training_weights(features: Features, class_weight: ClassWeight | None = None
 
 def _class_factors(classes: Sequence[str], class_weight: Mapping[str | int, float]) -> np.ndarray:
     factors = np.ones(len(classes))
-    numbers = {name: number for number, name in enumerate(classes)}
+    numbers: dict[str | int, int] = {name: number for number, name in enumerate(classes)}
     for name, factor in class_weight.items():
-        number = numbers.get(name, name)
-        if not (isinstance(number, int) and 0 <= number < len(classes)):
+        number = numbers.get(name, name if isinstance(name, int) else -1)
+        if not 0 <= number < len(classes):
             raise TrainingError(f"class_weight names {name!r}; the classes are {', '.join(map(str, classes))}.")
         factors[number] = factor
     return factors

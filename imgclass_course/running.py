@@ -4,21 +4,32 @@ import threading
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from .foundation.errors import BackboneError
 from .foundation.files import cache_folder
 from .foundation.litert import convert_network, converted_once
 from .foundation.runners import LiteRTRunner, Runner, TensorFlowRunner, sees_gpu
 
-if TYPE_CHECKING:
-    from .backbones import Backbone
-
 KEPT_RUNNERS = 8
 _one_at_a_time = threading.RLock()  # so that two threads do not convert the same network
 
 
-def runner_of(backbone: "Backbone", device: str | None = None) -> Runner:
+class Described(Protocol):
+    """What must be known of a backbone to run it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def image_size(self) -> int: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def network(self) -> Any: ...
+    def __hash__(self) -> int: ...
+
+
+def runner_of(backbone: Described, device: str | None = None) -> Runner:
     """Return one of `RUNNERS`; by default TensorFlow's where it sees a GPU, else LiteRT's. Raises `BackboneError`."""
     device = device or ("tensorflow" if sees_gpu() else "litert")
     if device not in RUNNERS:
@@ -28,12 +39,12 @@ def runner_of(backbone: "Backbone", device: str | None = None) -> Runner:
 
 
 @lru_cache(maxsize=KEPT_RUNNERS)
-def made_runner(backbone: "Backbone", device: str) -> Runner:
+def made_runner(backbone: Described, device: str) -> Runner:
     """Return the runner of a backbone; equal backbones share one."""
     return RUNNERS[device](backbone)
 
 
-def litert_file(backbone: "Backbone") -> bytes:
+def litert_file(backbone: Described) -> bytes:
     """Return the network as a LiteRT file, [1, size, size, 3] uint8 to [1, d] float32; converted once and kept."""
     if hasattr(backbone.network, "litert_file"):
         return backbone.network.litert_file(backbone.image_size)
@@ -44,7 +55,7 @@ def litert_file(backbone: "Backbone") -> bytes:
     return converted_once(cache_folder() / "engines", backbone.fingerprint, convert)
 
 
-def _litert_runner(backbone: "Backbone") -> Runner:
+def _litert_runner(backbone: Described) -> Runner:
     """Return LiteRT's runner; TensorFlow's, which is said, where the network cannot be converted."""
     try:
         return LiteRTRunner(litert_file(backbone))
@@ -57,8 +68,8 @@ def _litert_runner(backbone: "Backbone") -> Runner:
         return _tensorflow_runner(backbone)
 
 
-def _tensorflow_runner(backbone: "Backbone") -> Runner:
+def _tensorflow_runner(backbone: Described) -> Runner:
     return TensorFlowRunner(backbone.network())
 
 
-RUNNERS: dict[str, Callable[["Backbone"], Runner]] = {"litert": _litert_runner, "tensorflow": _tensorflow_runner}
+RUNNERS: dict[str, Callable[[Described], Runner]] = {"litert": _litert_runner, "tensorflow": _tensorflow_runner}

@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -147,7 +147,7 @@ class Retraining:
     @property
     def folder(self) -> ImageFolder:
         "Where the pictures are, with the problems that were found while decoding."
-        return self.features.source
+        return cast(ImageFolder, self.features.source)
 
     @property
     def final_split(self) -> str:
@@ -196,7 +196,7 @@ def retrain(
         folder = as_image_folder(pictures, labels, validation_percentage, testing_percentage, seed, catalogue=store)
         check_trainable(folder)
         features = extract(folder, backbone=backbone, store=store, augmentation=augmentation, views=views)
-    check_trainable(features.source)
+    check_trainable(features.source or folder)
     if callbacks:
         options["callbacks"] = callbacks(features) if callable(callbacks) else callbacks
     fitted = fit(features, head, seed=seed, **options)

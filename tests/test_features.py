@@ -183,6 +183,7 @@ def test_fingerprint_follows_network_classes_and_pictures_of_a_split(pictures: P
         whole.join(whole.select([last])),
         replace(whole, y=other_label),
         replace(whole, classes=("blue", "green", "rot")),
+        replace(whole, classes=(*whole.classes, "yellow")),
         extract(pictures, backbone=plain_backbone("other")),
     ]
     prints = [one.fingerprint("validation") for one in (whole, *others)] + [whole.fingerprint("train")]

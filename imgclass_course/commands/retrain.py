@@ -99,7 +99,7 @@ output_options = options(
 @distortion_options
 @output_options
 @click.pass_context
-def retrain(context: click.Context, folder: Path | None, image_dir: Path | None, **flags: Any) -> None:  # noqa: ANN401
+def retrain(context: click.Context, folder: Path | None, image_dir: Path | None, **flags: Any) -> None:
     """Train a classifier on FOLDER, which holds one folder of pictures per class.
 
     A folder with train, validation or test inside keeps that split. Otherwise pictures are split by their content.

@@ -59,7 +59,7 @@ def exercise(hint: str) -> Callable[[Callable[..., str]], Check]:
 
     def decorate(judge: Callable[..., str]) -> Check:
         @functools.wraps(judge)
-        def check(*answers: Any) -> Verdict:  # noqa: ANN401 - whatever the attendee gives
+        def check(*answers: Any) -> Verdict:  # whatever the attendee gives
             try:
                 answered(*answers)
                 return Verdict("Right", judge(*answers))
@@ -80,13 +80,13 @@ def expect(condition: bool, otherwise: str) -> None:
         raise Off(otherwise)
 
 
-def answered(*answers: Any) -> None:  # noqa: ANN401 - whatever the attendee gives
+def answered(*answers: Any) -> None:  # whatever the attendee gives
     """Raise `Open` if one of `answers` is still `None` or `...`."""
     if any(answer is None or answer is ... for answer in answers):
         raise Open
 
 
-def call(function: Callable, *arguments: Any) -> Any:  # noqa: ANN401 - whatever the attendee returns
+def call(function: Callable, *arguments: Any) -> Any:  # whatever the attendee returns
     """Return what the attendee's `function` gives for `arguments`. Raises `Open` for nothing, `Off` for an error."""
     expect(callable(function), f"A function is wanted here, and this is {describe(function)}.")
     name = getattr(function, "__name__", "the function")
@@ -98,7 +98,7 @@ def call(function: Callable, *arguments: Any) -> Any:  # noqa: ANN401 - whatever
     return result
 
 
-def number(answer: Any, what: str = "The answer") -> float:  # noqa: ANN401 - whatever the attendee gives
+def number(answer: Any, what: str = "The answer") -> float:  # whatever the attendee gives
     """Return `answer` as a float. Raises `Off` for anything but one finite number."""
     if getattr(answer, "shape", None) == ():
         answer = answer.item()
@@ -110,7 +110,7 @@ def number(answer: Any, what: str = "The answer") -> float:  # noqa: ANN401 - wh
     return value
 
 
-def describe(answer: Any) -> str:  # noqa: ANN401 - whatever the attendee gives
+def describe(answer: Any) -> str:  # whatever the attendee gives
     """Return what kind of thing `answer` is, with its shape if it has one, for a message."""
     shape = getattr(answer, "shape", None)
     kind = f"`{type(answer).__name__}`"

@@ -40,7 +40,7 @@ def _surfaces() -> dict[str, np.ndarray]:
     return {EVEN: even, LINE: line, EDGE: edge, NOISE: noise}
 
 
-def _square(answer: Any, what: str) -> np.ndarray:  # noqa: ANN401 - whatever the attendee gives
+def _square(answer: Any, what: str) -> np.ndarray:  # whatever the attendee gives
     """Return `answer` as a filter of 3 x 3 numbers. Raises `Off` for anything else."""
     try:
         square = np.asarray(answer, np.float32)
@@ -139,7 +139,7 @@ def accuracies_when_moved(model: "keras.Model") -> dict[str, float]:
     return dict(zip(moved, right.mean(axis=1).tolist(), strict=True))
 
 
-def _check_network(model: Any) -> None:  # noqa: ANN401 - whatever the attendee gives
+def _check_network(model: Any) -> None:  # whatever the attendee gives
     """Raise `Off` unless `model` makes ten numbers of a picture."""
     expect(hasattr(model, "predict"), f"`sturdy` has to be a network, and this is {describe(model)}.")
     pictures = _moved_pictures()[0][NOT_MOVED][:2]
@@ -181,7 +181,7 @@ def _check_sturdy(sideways: dict[str, float], upwards: dict[str, float]) -> None
     expect(False, f"{found}: {band['sideways']} is usual after {EPOCHS} epochs.")
 
 
-def _check_guess(loses_more: Any) -> None:  # noqa: ANN401 - whatever the attendee gives
+def _check_guess(loses_more: Any) -> None:  # whatever the attendee gives
     """Raise `Off` unless `loses_more` names the model that loses more accuracy when the pictures move."""
     is_name = isinstance(loses_more, str) and loses_more in ("network", "ten neurons")
     expect(is_name, f'`loses_more` is "network" or "ten neurons", and this is {describe(loses_more)}.')

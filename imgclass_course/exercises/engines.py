@@ -41,7 +41,7 @@ class _WatchedEngine:
         return image.mean(axis=(0, 1), dtype=np.float32)
 
 
-def _as_array(result: Any, what: str) -> np.ndarray:  # noqa: ANN401 - whatever the attendee returns
+def _as_array(result: Any, what: str) -> np.ndarray:  # whatever the attendee returns
     """Return `result` as an array of numbers. Raises `Off` where it is none."""
     try:
         return np.asarray(result).astype(np.float64)

@@ -113,7 +113,7 @@ def _by_cosine(vectors: np.ndarray) -> np.ndarray:
     return _nearest(directions @ directions.T)
 
 
-def _as_rows(result: Any, count: int) -> set[int]:  # noqa: ANN401 - whatever the attendee returns
+def _as_rows(result: Any, count: int) -> set[int]:  # whatever the attendee returns
     """Return the row numbers in `result`. Raises `Off` where it holds something else."""
     try:
         rows = np.asarray(result)
@@ -166,7 +166,7 @@ def _best(budget: float) -> tuple[float, int]:
     return max((member for member in members if mobilenet_cost(*member)[0] <= budget), key=_top1)
 
 
-def _as_member(result: Any) -> tuple[float, int]:  # noqa: ANN401 - whatever the attendee returns
+def _as_member(result: Any) -> tuple[float, int]:  # whatever the attendee returns
     """Return width and side as plain numbers. Raises `Off` where they are not of the family."""
     has_parts = isinstance(result, tuple | list) or getattr(result, "ndim", 0) == 1
     expect(has_parts and len(result) == 2, f"Return two numbers, width and side. This is {describe(result)}.")

@@ -105,19 +105,18 @@ def inspect_pictures(listed: Sequence[ListedPicture], catalogue: Catalogue | Non
 
     Files that the catalogue knows are not opened. Several threads do it: they win where the disk is slow, and lose nothing.
     """
-    facts = [FileFacts("", 0, 0, one.problem) if one.problem else None for one in listed]
+    facts = {number: FileFacts("", 0, 0, one.problem) for number, one in enumerate(listed) if one.problem}
+    files = {number: one.state for number, one in enumerate(listed) if one.state and not one.problem}
     if catalogue:
-        asked = [index for index, one in enumerate(listed) if one.state and not one.problem]
-        for index, known in zip(asked, catalogue.recall_files([listed[index].state for index in asked]), strict=True):
-            facts[index] = known
-    unknown = [index for index, known in enumerate(facts) if known is None]
-    found = _inspect_in_threads([listed[index].picture for index in unknown])
-    for index, new in zip(unknown, progress_bar(found, "Looking at files", "files", len(unknown)), strict=True):
-        facts[index] = new
+        recalled = zip(files, catalogue.recall_files(list(files.values())), strict=True)
+        facts |= {number: known for number, known in recalled if known}
+    unknown = [number for number in range(len(listed)) if number not in facts]
+    found = _inspect_in_threads([listed[number].picture for number in unknown])
+    facts |= dict(zip(unknown, progress_bar(found, "Looking at files", "files", len(unknown)), strict=True))
     if catalogue:
-        kept = [index for index in unknown if listed[index].state]
-        catalogue.remember_files([listed[index].state for index in kept], [facts[index] for index in kept])
-    return facts
+        kept = [number for number in unknown if number in files]
+        catalogue.remember_files([files[number] for number in kept], [facts[number] for number in kept])
+    return [facts[number] for number in range(len(listed))]
 
 
 def _link_problem(entry: os.DirEntry, root: str) -> str:
@@ -132,12 +131,12 @@ def _link_problem(entry: os.DirEntry, root: str) -> str:
     return ""
 
 
-def walk_files(folder: str | os.PathLike, root: str) -> Iterator[tuple[FileState, str]]:
+def walk_files(folder: str | os.PathLike[str], root: str) -> Iterator[tuple[FileState, str]]:
     """Yield each file below a folder, sorted by name, with why it is not used, or ""; hidden ones are left out.
 
     `root` is the data set's folder, without links: a link that leads out of it is not followed.
     """
-    with os.scandir(folder) as entries:
+    with os.scandir(os.fspath(folder)) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if entry.name.startswith("."):
                 continue
@@ -200,7 +199,7 @@ def _is_missing(value: object) -> bool:
     return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
 
 
-def name_text(value: Any, what: str = "label") -> str:  # noqa: ANN401 - whatever a table holds
+def name_text(value: Any, what: str = "label") -> str:  # whatever a table holds
     """Return a label or the name of a group as text: 3 and 3.0 are "3", and what is missing is "".
 
     Raises `DatasetError` for anything but text and numbers; `what` is what the value was meant to be.
@@ -221,7 +220,7 @@ def class_names(labels: Iterable[Any]) -> list[str]:
     named = {name_text(label): label for label in labels}
     named.pop("", None)
     by_number = all(isinstance(label, numbers.Real) for label in named.values())
-    return sorted(named, key=named.get) if by_number else sorted(named)
+    return sorted(named, key=lambda name: named[name]) if by_number else sorted(named)
 
 
 def _column(table: "pd.DataFrame", name: str) -> list[str]:
@@ -274,7 +273,7 @@ def list_rows(table: "pd.DataFrame", root: Path) -> Listing:
     return [_list_row(root, *row) for row in rows], class_names(table["label"])
 
 
-def _label_list(labels: Any) -> list:  # noqa: ANN401 - whatever is given
+def _label_list(labels: Any) -> list:  # whatever is given
     """Return the labels one by one. Raises `DatasetError` where they are no list of names or numbers."""
     if isinstance(labels, str | numbers.Real):
         return [labels]
@@ -294,7 +293,7 @@ def _absolute(picture: Picture) -> Picture:
     return Picture(Path(os.path.abspath(picture.source)), picture.name)
 
 
-def list_pictures(pictures: Pictures, labels: Any) -> Listing:  # noqa: ANN401 - names or numbers, in any container
+def list_pictures(pictures: Pictures, labels: Any) -> Listing:  # names or numbers, in any container
     """List pictures in memory, or files one by one, with a label for each; a generator is gone through once.
 
     Raises `DatasetError` where there are more or fewer labels than pictures.

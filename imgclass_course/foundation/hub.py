@@ -160,7 +160,7 @@ class HubModule:
     def _is_old(self) -> bool:
         return (self.folder / "tfhub_module.pb").exists()
 
-    def _module(self) -> Any:  # noqa: ANN401 - whatever was saved
+    def _module(self) -> Any:  # whatever was saved
         import tensorflow_hub
 
         try:
@@ -201,7 +201,7 @@ def _frozen_old_module(folder: Path) -> Callable:
     return tf.function(lambda pixels: tf.graph_util.import_graph_def(graph, {images: pixels}, [vectors])[0])
 
 
-def _module_layer(module: Any) -> "keras.layers.Layer":  # noqa: ANN401 - whatever was saved
+def _module_layer(module: Any) -> "keras.layers.Layer":  # whatever was saved
     """Return a Keras layer that shares a module's variables, since hub.KerasLayer belongs to Keras 2."""
     import keras
 
@@ -213,7 +213,7 @@ def _module_layer(module: Any) -> "keras.layers.Layer":  # noqa: ANN401 - whatev
                 shared = keras.Variable(variable, trainable=variable.ref() in trainable, name=f"variable_{number}")
                 self._track_variable(shared)
 
-        def call(self, pixels: Any) -> Any:  # noqa: ANN401 - a tensor
+        def call(self, pixels: Any) -> Any:  # a tensor
             return module(pixels, training=False)  # batch normalisation's statistics stay as they are
 
     return ModuleLayer(name="module")
@@ -256,7 +256,7 @@ class KerasApplication:
             digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()
 
-    def build(self, pixels: Any = None, weights: Any = None) -> "keras.Model":  # noqa: ANN401 - as Keras takes them
+    def build(self, pixels: Any = None, weights: Any = None) -> "keras.Model":  # as Keras takes them
         """Return the network upon `pixels` (None: an input of its own); its weights are random where None are given."""
         import keras
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image
@@ -26,7 +26,7 @@ _one_reader = threading.RLock()  # an open file has one position, and a PIL pict
 class Picture:
     """A picture that can be read when it is needed, and its name for people."""
 
-    source: object  # what was given: one of `PictureSource`; anything else is an `ImageError` when it is read
+    source: Any  # what was given: one of `PictureSource`; anything else is an `ImageError` when it is read
     name: str  # a printable path, or "picture 3"
     _kept: list[bytes] = field(default_factory=list, init=False, repr=False)  # read where it can be read only once
 
@@ -140,14 +140,14 @@ def content_digest(content: bytes | Image.Image) -> str:
     return hashlib.sha256(f"{content.mode} {content.size} ".encode() + content.tobytes()).hexdigest()
 
 
-def _is_array(given: object) -> bool:
+def _is_array(given: Any) -> bool:
     """Return whether this is an array of pixels, and not a column, a PIL picture or an array of paths."""
     if not hasattr(given, "__array__") or not hasattr(given, "ndim") or hasattr(given, "iloc"):
         return False
     return getattr(given.dtype, "kind", "") not in ("O", "U", "S", "T") or given.ndim == 0
 
 
-def is_one_picture(given: object) -> bool:
+def is_one_picture(given: Any) -> bool:
     """Return whether this is one picture, and not several.
 
     Text is a path. An array [height, width] or [height, width, 1, 3 or 4] is one picture; [n, height, width, channels]
@@ -159,7 +159,7 @@ def is_one_picture(given: object) -> bool:
     return isinstance(given, single) or hasattr(given, "read") or not isinstance(given, Iterable)
 
 
-def as_pictures(given: object) -> Iterator[Picture]:
+def as_pictures(given: Any) -> Iterator[Picture]:
     """Yield a `Picture` for each picture in what was given: one, or a list, generator, column or array of several.
 
     Of a table it is the column `path`; a table without one is a `DatasetError`. Nothing is read yet.

@@ -20,7 +20,7 @@ LINE = "{desc}: {n_fmt} of {total_fmt} {unit}{postfix}, {remaining} left"
 class NotebookBar(tqdm):
     """tqdm's bar as a line of HTML, which needs no widgets. It is emptied at the end, so that nothing is stored."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - those of tqdm
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # those of tqdm
         self.handle: DisplayHandle | None = None
         super().__init__(*arguments, file=io.StringIO(), bar_format=LINE, **options)
 

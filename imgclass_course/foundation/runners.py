@@ -64,7 +64,7 @@ class LiteRTRunner:
         self._result = interpreter.get_output_details()[0]["index"]
         self._idle.append(interpreter)
 
-    def _new_interpreter(self) -> Any:  # noqa: ANN401 - LiteRT has no types
+    def _new_interpreter(self) -> Any:  # LiteRT has no types
         from ai_edge_litert.interpreter import Interpreter
 
         interpreter = Interpreter(model_content=self._model, num_threads=1)

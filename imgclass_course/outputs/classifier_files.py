@@ -19,16 +19,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 
-from ..classifiers import Head, ImageClassifier, Outcome, PictureClassifier, run_on_pictures
+from ..classifiers import DenseHead, Head, ImageClassifier, PictureClassifier, run_on_pictures
 from ..foundation.errors import ClassifierError, TrainingError
 from ..foundation.files import printable, write_text_whole, write_whole
 from ..foundation.litert import add_head, convert_network
 from ..foundation.pictures import Picture
-from ..foundation.runners import LiteRTRunner
+from ..foundation.runners import LiteRTRunner, Outcome
 
 if TYPE_CHECKING:
     from ..backbones import Backbone
@@ -68,22 +68,22 @@ def save_classifier(classifier: ImageClassifier, folder: str | os.PathLike) -> N
     One whose network LiteRT cannot run is saved without its model: it needs its backbone when it is loaded.
     """
     folder = Path(folder)
-    contents = {"head": _head_file(classifier), "model": _model_file(classifier)}
-    contents = {kind: found for kind, found in contents.items() if found}
+    contents = {"head": _head_file(classifier.head), "model": _model_file(classifier)}
     folder.mkdir(parents=True, exist_ok=True)
-    files = {kind: _write_hashed(folder, kind, *found) for kind, found in contents.items()}
+    files = {kind: _write_hashed(folder, kind, *found) for kind, found in contents.items() if found}
     description = _describe(classifier) | {"files": files}
     write_text_whole(folder / DESCRIPTION, json.dumps(description, indent=2))
     write_text_whole(folder / LABELS, "".join(f"{name}\n" for name in description["classes"]))
     _remove_others(folder, {entry["name"] for entry in files.values()})
 
 
-def _head_file(classifier: ImageClassifier) -> tuple[str, bytes]:
+def _head_file(head: Head) -> tuple[str, bytes]:
     """Return the ending and the bytes of the file that keeps the head."""
-    head = classifier.head
-    if hasattr(head, "model"):
+    from ..heads import KerasHead, LogisticHead
+
+    if isinstance(head, KerasHead):
         return ".keras", _keras_bytes(head.model)
-    if not hasattr(head, "weights"):
+    if not isinstance(head, LogisticHead):
         kind = type(getattr(head, "estimator", head)).__name__
         raise ClassifierError(f"A head of the kind {kind} cannot be saved: use 'logistic' or a Keras head.")
     buffer = io.BytesIO()
@@ -91,7 +91,7 @@ def _head_file(classifier: ImageClassifier) -> tuple[str, bytes]:
     return ".npz", buffer.getvalue()
 
 
-def _keras_bytes(model: Any) -> bytes:  # noqa: ANN401 - a Keras model
+def _keras_bytes(model: Any) -> bytes:  # a Keras model
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
@@ -113,7 +113,7 @@ def _model_file(classifier: ImageClassifier) -> tuple[str, bytes] | None:
 def _litert_model(classifier: ImageClassifier) -> bytes:
     from ..running import litert_file
 
-    backbone, head = classifier.backbone, classifier.head
+    backbone, head = classifier.backbone, cast(DenseHead, classifier.head)
     try:
         layers = head.dense_layers()
     except TrainingError:  # a head of other layers: TensorFlow converts it together with the network
@@ -154,6 +154,14 @@ def _remove_others(folder: Path, kept: set[str]) -> None:
         for path in folder.glob(pattern):
             if path.name not in kept:
                 path.unlink(missing_ok=True)
+
+
+@overload
+def load_classifier(folder: str | os.PathLike) -> SavedClassifier: ...
+
+
+@overload
+def load_classifier(folder: str | os.PathLike, backbone: "Backbone") -> ImageClassifier: ...
 
 
 def load_classifier(
@@ -197,7 +205,7 @@ def _read_description(folder: Path) -> dict[str, Any]:
     return description
 
 
-def _check_description(folder: Path, description: Any) -> None:  # noqa: ANN401 - whatever the file holds
+def _check_description(folder: Path, description: Any) -> None:  # whatever the file holds
     """Raise `ClassifierError` unless everything that is used later is there and of its kind."""
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise _refusal(folder, f"{DESCRIPTION} has no format that this version of the course reads")
@@ -277,7 +285,7 @@ def _keras_head(data: bytes) -> Head:
         return KerasHead(keras.models.load_model(path, safe_mode=True, compile=False))
 
 
-def _check_layers(config: Any) -> None:  # noqa: ANN401 - parsed JSON
+def _check_layers(config: Any) -> None:  # parsed JSON
     """Raise `ValueError` where a Keras configuration names a class that a head has no use for."""
     if isinstance(config, list):
         for part in config:

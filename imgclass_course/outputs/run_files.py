@@ -3,8 +3,9 @@
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from ..classifiers import DenseHead
 from ..evaluation import Advice
 from ..foundation.files import printable, write_text_whole
 from ..foundation.threads import hide_native_logs
@@ -104,10 +105,11 @@ def export_saved_model(
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     network, size = classifier.backbone.network(), classifier.backbone.image_size
+    head = cast(DenseHead, classifier.head)
     images = tf.TensorSpec([None, size, size, 3], tf.uint8, "images")
 
     def classify(images: "tf.Tensor") -> dict[str, "tf.Tensor"]:
-        return {output_name: tf.nn.softmax(classifier.head.scores(network(tf.cast(images, tf.float32))))}
+        return {output_name: tf.nn.softmax(head.scores(network(tf.cast(images, tf.float32))))}
 
     traced = tf.function(classify, autograph=False).get_concrete_function(images)
     with hide_native_logs():

@@ -213,7 +213,7 @@ def _is_same_folder(shown: str | None, folder: str | os.PathLike) -> bool:
     return shown not in (None, "") and os.path.realpath(shown) == os.path.realpath(folder)
 
 
-def _is_running(server: Any, noted: list[Any]) -> bool:  # noqa: ANN401 - TensorBoardInfos
+def _is_running(server: Any, noted: list[Any]) -> bool:  # TensorBoardInfos
     """Return whether the process that has a server's number now is that server."""
     command = _command_line(server.pid)
     if command is not None:
@@ -232,7 +232,7 @@ def _command_line(pid: int) -> list[str] | None:
         return []
 
 
-def _shown_folder(server: Any) -> str | None:  # noqa: ANN401 - a TensorBoardInfo
+def _shown_folder(server: Any) -> str | None:  # a TensorBoardInfo
     """Return which folder the server at a noted port says that it shows; None where no TensorBoard answers."""
     from http.client import HTTPException
     from urllib.request import ProxyHandler, build_opener
