@@ -32,8 +32,8 @@ SOLUTION_TAG = "hide-cell"  # the site folds such a cell
 SOLUTION_METADATA = {"source_hidden": True}  # and JupyterLab one with this
 KNOWN_TAGS = IGNORE_TAGS | ERROR_TAGS | {"parameters", "nbval-check-output", "skip-execution", SOLUTION_TAG}
 
-# Hosted notebooks start without the package, and the library alone lacks what lessons need, such as imgaug. A wheel that
-# was uploaded beside the lesson is found too.
+# Hosted notebooks start without the package, and the library alone lacks what lessons need, such as imgaug. A wheel
+# that was uploaded beside the lesson is found too.
 INSTALLATION = '''\
 # On Colab: installs the course where it is missing. Elsewhere this cell does nothing.
 from importlib.util import find_spec
