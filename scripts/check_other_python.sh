@@ -42,4 +42,4 @@ install --no-deps --editable .
 
 "$bin/python" --version
 PYTHONPATH=tests "$bin/python" -m pytest --quiet --numprocesses "${WORKERS:-2}" --dist loadfile -p no_tensorflow \
-  --ignore tests/test_exercises.py --ignore-glob '*_in_browser.py' tests
+  --override-ini verbosity_assertions=2 --ignore tests/test_exercises.py --ignore-glob '*_in_browser.py' tests

@@ -1,6 +1,7 @@
 """A pytest plugin for a Python without TensorFlow and the extras: what fails because one of them is missing is skipped.
 
-`scripts/check_other_python.sh` uses it. A library that imports such a module too early fails still: in conftest.py.
+`scripts/check_other_python.sh` uses it, with assertions that show all. What is missing is named by Python, or by the line of
+the library that says what to install. A library that imports such a module too early still fails, in conftest.py.
 """
 
 import re
@@ -8,16 +9,15 @@ from collections.abc import Generator
 
 import pytest
 
-MISSING = re.compile(
-    "No module named '(tensorflow|keras|tf_keras|tensorflow_hub|tensorboard|skimage|imgaug|cv2|IPython|gradio|selenium)"
-)
+MODULES = "tensorflow|keras|tf_keras|tensorflow_hub|tensorboard|skimage|imgaug|cv2|IPython|nbclient|gradio|selenium"
+MISSING = re.compile(rf"No module named '({MODULES})|pip install \"(imgclass_course\[\w+\])")
 
 
 def skip_where_missing(report: pytest.TestReport | pytest.CollectReport, path: object) -> None:
     """Turn a failure whose text, or that of a child process in it, names a missing module into a skip."""
     found = MISSING.search(report.longreprtext) if report.failed else None
     if found:
-        report.outcome, report.longrepr = "skipped", (str(path), 0, f"needs {found[1]}")
+        report.outcome, report.longrepr = "skipped", (str(path), 0, f"needs {found[1] or found[2]}")
 
 
 @pytest.hookimpl(wrapper=True)
