@@ -1,7 +1,8 @@
 """A pytest plugin for a Python without TensorFlow and the extras: what fails because one of them is missing is skipped.
 
-`scripts/check_other_python.sh` uses it, with assertions that show all. What is missing is named by Python, or by the line of
-the library that says what to install. A library that imports such a module too early still fails, in conftest.py.
+`scripts/check_other_python.sh` uses it, with assertions that show all. What is missing is named by Python, or by the
+line of the library that says what to install. A library that imports such a module too early still fails, in
+conftest.py.
 """
 
 import re
