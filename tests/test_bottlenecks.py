@@ -6,6 +6,7 @@ The backbone here averages colours with NumPy: what is tested is `extract`, and 
 import io
 import multiprocessing
 import os
+import pickle
 import shutil
 import sqlite3
 import threading
@@ -522,6 +523,27 @@ def test_result_does_not_depend_on_the_number_of_workers(copied: Path, workers: 
     features = extract(copied, backbone=plain_backbone(), runner=InThreads(average_colours, workers))
     assert_right(features, 59)
     assert list(problems(features)) == [os.path.join("red", "003.png")]
+
+
+class Elsewhere(EngineRunner):
+    """A runner whose work is sent away, as to another process or machine."""
+
+    def map(self, load: Load, items: Iterable[Item]) -> Iterator[Outcome]:
+        """Read and run what arrives there."""
+        return pickle.loads(pickle.dumps(list(super().map(*pickle.loads(pickle.dumps((load, list(items))))))))
+
+
+def test_work_can_be_sent_away(copied: Path, tmp_path: Path) -> None:
+    copy_all(copied)
+    for name in ("red/001.png", "red/copy_001.png"):
+        cut(copied / name)
+    options = {"backbone": plain_backbone(), "augmentation": Brighter(), "views": 1}
+    here = extract(copied, **options)
+    with BottleneckStore(tmp_path / "store") as store:
+        there = extract(copied, **options, store=store, runner=Elsewhere(average_colours))
+    np.testing.assert_array_equal(there.X, here.X)
+    assert problems(there) == problems(here) and len(problems(there)) == 2
+    assert len(run(copied, tmp_path / "store")) == 118
 
 
 class Forgetful(EngineRunner):
