@@ -19,7 +19,7 @@ from sklearn.model_selection import StratifiedKFold  # noqa: E402
 from benchmarks import clipart_scratch  # noqa: E402
 from imgclass_course.backbones import load_backbone  # noqa: E402
 from imgclass_course.datasets import ImageFolder, dataset_folder  # noqa: E402
-from imgclass_course.images import load_image  # noqa: E402
+from imgclass_course.foundation.picture_files import load_image  # noqa: E402
 
 NUM_FOLDS = 5
 MAX_BYTE = 255

@@ -1,4 +1,4 @@
-"""What the same network does on different engines: pictures per second of the forward pass alone, on all cores.
+"""What the same network does on different engines: pictures per second of forward passes alone, on all cores.
 
 Three kinds of backbone: the embedded one, the same weights as a SavedModel, and as a Keras application.
 Run it as `python -m benchmarks.engines --image_dir FOLDER`. The last line of output is JSON.
@@ -17,17 +17,15 @@ from statistics import median
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
 
 from benchmarks.keras_loop import DEFAULT_WEIGHTS, load_model  # noqa: E402
 from imgclass_course.backbones import Backbone, load_backbone  # noqa: E402
-from imgclass_course.bottlenecks import map_in_threads  # noqa: E402
 from imgclass_course.embedded import export_module  # noqa: E402
-from imgclass_course.images import load_image  # noqa: E402
+from imgclass_course.foundation.picture_files import load_image  # noqa: E402
 from imgclass_course.mobilenet import embedded_weights  # noqa: E402
 
 PICTURES = 256
-BATCH_SIZE = 32  # of TensorFlow, as in Keras's `predict`
+WARM_UP = 32  # pictures before the clock starts
 REPEATS = 5
 
 Run = Callable[[np.ndarray], np.ndarray]  # [n, 224, 224, 3] uint8 -> [n, d] float32
@@ -53,23 +51,11 @@ KINDS: dict[str, Callable[[Path], Backbone]] = {
 }
 
 
-def in_batches(backbone: Backbone) -> Run:
-    """TensorFlow, batch by batch, which uses all cores."""
-    network = backbone.make_network()
-    run = tf.function(lambda images: network(tf.cast(images, tf.float32)))
-
-    def extract(images: np.ndarray) -> np.ndarray:
-        batches = range(0, len(images), BATCH_SIZE)
-        return np.concatenate([run(images[start : start + BATCH_SIZE]).numpy() for start in batches])
-
-    return extract
-
-
 def measure(runs: dict[str, Run], images: np.ndarray) -> dict[str, float]:
     """Median pictures per second of each way; the ways take turns."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for run in runs.values():
-        run(images[:BATCH_SIZE])
+        run(images[:WARM_UP])
     for _ in range(REPEATS):
         for name, run in runs.items():
             start = time.perf_counter()
@@ -97,11 +83,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for kind in flags.only:
             backbone = KINDS[kind](Path(folder))
-            lite: Run = lambda images, engine=backbone.engine: np.stack(list(map_in_threads(engine, images)))  # noqa: E731
-            plain = in_batches(backbone)
+            lite, plain = backbone.runner("litert"), backbone.runner("tensorflow")
             rates = measure({"LiteRT": lite, "TensorFlow": plain}, images)
             cosine = lowest_cosine(lite(images), plain(images))
-            result[kind] = {**rates, "engine": type(backbone.engine).__name__, "cosine": cosine}
+            result[kind] = {**rates, "runner": type(lite).__name__, "cosine": cosine}
     print(json.dumps(result))
 
 

@@ -15,7 +15,8 @@ from statistics import median
 import numpy as np
 from PIL import Image
 
-from imgclass_course.images import load_image, read_image, resize_image
+from imgclass_course.foundation.picture_files import load_image, read_image
+from imgclass_course.images import resize_image
 
 PHOTOS = 8
 SIZE = (4000, 3000)  # pixels

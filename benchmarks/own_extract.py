@@ -10,8 +10,9 @@ import time
 START = time.perf_counter()
 
 from imgclass_course.backbones import load_backbone  # noqa: E402
-from imgclass_course.bottlenecks import BottleneckStore, extract  # noqa: E402
+from imgclass_course.bottlenecks import extract  # noqa: E402
 from imgclass_course.datasets import ImageFolder  # noqa: E402
+from imgclass_course.foundation.store import BottleneckStore  # noqa: E402
 
 
 def run(image_dir: str, bottleneck_dir: str) -> dict[str, float]:
@@ -19,14 +20,13 @@ def run(image_dir: str, bottleneck_dir: str) -> dict[str, float]:
     backbone = load_backbone()
     start = time.perf_counter()
     with BottleneckStore(bottleneck_dir) as store:
-        folder = ImageFolder.scan(image_dir, catalogue=store)
-        bottlenecks = extract(folder.root, folder.readable, backbone, store)
+        features = extract(ImageFolder.scan(image_dir, catalogue=store), backbone=backbone, store=store)
     seconds = time.perf_counter() - start
     return {
-        "pictures": len(bottlenecks.vectors),
-        "computed": bottlenecks.computed,
+        "pictures": len(features),
+        "computed": features.computed,
         "seconds": round(seconds, 3),
-        "pictures_per_second": round(len(bottlenecks.vectors) / seconds, 1),
+        "pictures_per_second": round(len(features) / seconds, 1),
         "whole_process_seconds": round(time.perf_counter() - START, 3),
     }
 

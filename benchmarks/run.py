@@ -8,103 +8,35 @@ on the machine. `benchmarks/README.md` says what each line means.
 
 import argparse
 import json
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
 
+from benchmarks.contenders import (
+    Settings,
+    copy_pictures,
+    old_retrain_command,
+    own_extract_command,
+    own_retrain_command,
+    ratio_row,
+    read_pictures,
+    seconds_row,
+    with_cache_folder,
+)
 from benchmarks.intervals import paired_detail, wilson_detail
-from benchmarks.processes import Measured, interleaved, measure, median_result, median_seconds, module_command
+from benchmarks.processes import Measured, interleaved, measure, median_result, module_command
 from benchmarks.report import Row, Target, section, write_markdown
+from benchmarks.whole_commands import labelling, retraining, starting, whole_run
 from imgclass_course.datasets import FASHION_FOLDER
 
-TRAINING_STEPS = 500
-START_REPEATS = 5
 WARM_VECTORS = 100_000
 MEGABYTE = 1e6
 FEATURE_DIM = 1024
 FLOAT32_BYTES = 4
 ALLOWED_EXCESS = 32  # MB; keeping the decoded pictures would be 1,380 MB for 2,300 more pictures
 PUBLISHED_PARAMETERS = 100_000  # of the row on the data set's page that the target is from
-PICTURE_SUFFIXES = {".jpg", ".jpeg"}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a whole run is made of; `scratch` is an empty folder for everything that the contenders write."""
-
-    image_dir: Path
-    validation_dir: Path | None
-    scratch: Path
-    repeats: int
-    fashion_dir: Path = FASHION_FOLDER
-
-
-def read_pictures(folder: Path) -> int:
-    """Read each picture once, so that no contender waits for the disk; returns the number of pictures."""
-    paths = [path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES]
-    for path in paths:
-        path.read_bytes()
-    return len(paths)
-
-
-def seconds_row(name: str, runs: list[Measured]) -> Row:
-    """The median wall time of a contender's processes."""
-    single = ", ".join(f"{run.seconds:.2f}" for run in runs)
-    return Row(name, median_seconds(runs), "s", detail=f"whole process, median of {single}")
-
-
-def ratio_row(name: str, unit: str, ratios: list[float], target: Target) -> Row:
-    """The median of ratios, each of two processes that ran one after the other: a machine's speed drifts."""
-    single = ", ".join(f"{ratio:.3f}" for ratio in ratios)
-    return Row(name, median(ratios), unit, target, f"whole process, median of {single}")
-
-
-def with_cache_folder(folder: Path, command: list[str]) -> list[str]:
-    """The command with its own cache folder, so that nothing is left from earlier runs."""
-    return ["env", f"IMGCLASS_CACHE_DIR={folder}", *command]
-
-
-def old_retrain_command(settings: Settings, run: str, *flags: object) -> list[str]:
-    """The old script, with all that it writes in a folder of this run."""
-    folder = settings.scratch / run
-    folder.mkdir(exist_ok=True)
-    outputs = ("--output_graph", folder / "graph.pb", "--output_labels", folder / "labels.txt")
-    folders = ("--bottleneck_dir", folder / "bottlenecks", "--summaries_dir", folder / "logs")
-    return module_command("benchmarks.old_retrain", "--image_dir", settings.image_dir, *folders, *outputs, *flags)
-
-
-def own_retrain_command(settings: Settings, run: str, image_dir: Path, *flags: object) -> list[str]:
-    """`imgclass retrain`, with all that it writes in a folder of this run."""
-    folder = settings.scratch / run
-    folder.mkdir(exist_ok=True)
-    folders = ("--bottleneck_dir", folder / "bottlenecks", "--output_graph", folder / "classifier")
-    command = module_command("imgclass_course.cli", "retrain", "--image_dir", image_dir, *folders, *flags)
-    return with_cache_folder(folder / "cache", command)
-
-
-def retraining(settings: Settings) -> list[Row]:
-    """Whole retraining with 500 steps, cold and warm, against the old script."""
-    steps = ("--how_many_training_steps", TRAINING_STEPS)
-
-    def own(repeat: int) -> list[str]:
-        return own_retrain_command(settings, f"own{repeat}", settings.image_dir, *steps)
-
-    def old(repeat: int) -> list[str]:
-        return old_retrain_command(settings, f"old{repeat}", *steps)
-
-    names = ("old, cold", "imgclass, cold", "old, warm", "imgclass, warm")
-    runs = interleaved(dict(zip(names, (old, own, old, own), strict=True)), settings.repeats)
-    rows = [seconds_row(name, runs[name]) for name in names]
-    for start, limit in (("cold", 0.5), ("warm", 0.3)):
-        pairs = zip(runs[f"imgclass, {start}"], runs[f"old, {start}"], strict=True)
-        ratios = [ours.seconds / theirs.seconds for ours, theirs in pairs]
-        rows.append(ratio_row(f"imgclass / old, {start}", "", ratios, Target(limit, at_least=False)))
-    accuracy = median_result(runs["old, cold"], "test_accuracy")
-    return [*rows, Row("accuracy of the old script", accuracy, "", detail="on its own random test tenth")]
 
 
 def rate_row(name: str, runs: list[Measured]) -> Row:
@@ -112,12 +44,6 @@ def rate_row(name: str, runs: list[Measured]) -> Row:
     single = ", ".join(f"{run.result['pictures_per_second']:.0f}" for run in runs)
     detail = f"extraction step, median of {single}"
     return Row(name, median_result(runs, "pictures_per_second"), "pictures/s", detail=detail)
-
-
-def own_extract_command(settings: Settings, image_dir: Path, store: str) -> list[str]:
-    """This library's extraction into a store in the scratch folder."""
-    flags = ("--image_dir", image_dir, "--bottleneck_dir", settings.scratch / store)
-    return with_cache_folder(settings.scratch / "cache", module_command("benchmarks.own_extract", *flags))
 
 
 def extraction(settings: Settings) -> list[Row]:
@@ -131,7 +57,7 @@ def extraction(settings: Settings) -> list[Row]:
         return module_command("benchmarks.keras_loop", "--image_dir", settings.image_dir, "--output", output)
 
     def old(repeat: int) -> list[str]:
-        return old_retrain_command(settings, f"old{repeat}", "--extract_only")
+        return old_retrain_command(settings, f"old{repeat}", settings.image_dir, "--extract_only")
 
     def forward(_: int) -> list[str]:
         return module_command("benchmarks.engines", "--image_dir", settings.image_dir, "--only", "embedded")
@@ -185,21 +111,6 @@ def accuracy(settings: Settings) -> list[Row]:
     return [Row("validation accuracy", correct / count, "", Target(0.88), detail)]
 
 
-def starting(settings: Settings) -> list[Row]:
-    """Seconds until the package is imported, and until the command line shows its help."""
-    commands = {
-        "import imgclass_course": lambda _: [sys.executable, "-c", "import imgclass_course"],
-        "imgclass --help": lambda _: module_command("imgclass_course.cli", "--help"),
-    }
-    runs = interleaved(commands, START_REPEATS)
-    limits = dict(zip(commands, (0.5, 1.0), strict=True))
-    detail = f"whole process, median of {START_REPEATS}"
-    return [
-        Row(name, median_seconds(runs[name]), "s", Target(limit, at_least=False), detail)
-        for name, limit in limits.items()
-    ]
-
-
 def warm_start(settings: Settings) -> list[Row]:
     """Seconds from a store of 100,000 made-up vectors to X in memory, and the cost of one new picture among them."""
 
@@ -217,15 +128,6 @@ def warm_start(settings: Settings) -> list[Row]:
         Row(f"{WARM_VECTORS:,} vectors in memory", seconds["load"], "s", loading, "from the store, each checked"),
         Row("forward passes for one new picture", passes, "", Target(1, at_least=False), "counted at the engine"),
     ]
-
-
-def copy_pictures(source: Path, destination: Path, count: int) -> None:
-    """Copy the first pictures, in an order that mixes the classes, into the same class folders elsewhere."""
-    paths = [path for path in source.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES]
-    for path in sorted(paths, key=lambda path: path.name)[:count]:
-        target = destination / path.relative_to(source)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
 
 
 def memory(settings: Settings) -> list[Row]:
@@ -279,6 +181,8 @@ MEASUREMENTS: dict[str, tuple[str, Measurement]] = {
     "photos": ("Reading 12-megapixel photos", photos),
     "extraction": ("Feature extraction", extraction),
     "retraining": ("Retraining with 500 steps", retraining),
+    "labelling": ("Naming pictures", labelling),
+    "whole_run": ("make run, with an empty cache", whole_run),
     "accuracy": ("Accuracy", accuracy),
     "warm_start": (f"Warm start with {WARM_VECTORS:,} pictures", warm_start),
     "memory": ("Memory of extraction", memory),
@@ -294,6 +198,7 @@ def parse_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--image_dir", type=Path, required=True, help="folder of class folders with JPEG pictures")
     parser.add_argument("--validation_dir", type=Path, help="the same classes; beside image_dir, both in one folder")
     parser.add_argument("--fashion_dir", type=Path, default=FASHION_FOLDER, help="the four files of all Fashion-MNIST")
+    parser.add_argument("--first_version", type=Path, help="a checkout of the first version, for `make run`")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/RESULTS.md"))
     parser.add_argument("--repeats", type=int, default=3, help="interleaved runs per contender")
     what = "measure these; the other sections of the results file stay"
@@ -311,9 +216,11 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="imgclass_bench_") as scratch:
             validation_dir = flags.validation_dir and flags.validation_dir.resolve()
             folders = (flags.image_dir.resolve(), validation_dir, Path(scratch))
-            rows = measurement(Settings(*folders, flags.repeats, flags.fashion_dir.resolve()))
-        sections[title] = section(title, rows, pictures, flags.repeats)
-        write_markdown(flags.out, sections)
+            others = (flags.fashion_dir.resolve(), flags.first_version and flags.first_version.resolve())
+            rows = measurement(Settings(*folders, flags.repeats, *others))
+        if rows:  # what is left out keeps its earlier section
+            sections[title] = section(title, rows, pictures, flags.repeats)
+            write_markdown(flags.out, sections)
 
 
 if __name__ == "__main__":

@@ -10,13 +10,17 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from imgclass_course.backbones import Backbone, Engine, load_backbone
-from imgclass_course.bottlenecks import BottleneckStore, extract
-from imgclass_course.datasets import FileFacts, FileState, ImageFolder, dataset_folder
+from imgclass_course.backbones import Backbone, load_backbone
+from imgclass_course.bottlenecks import extract
+from imgclass_course.datasets import ImageFolder, dataset_folder
+from imgclass_course.foundation.folder_listing import FileFacts, FileState
+from imgclass_course.foundation.runners import Item, Load, Outcome, Runner
+from imgclass_course.foundation.store import BottleneckStore
 
 FEATURE_DIM = 1024
 NUM_CLASSES = 10
@@ -25,18 +29,19 @@ PICTURE_SIZE = 224  # pixels, what the store is told of each made-up file
 LONG_AGO = 1_600_000_000_000_000_000  # nanoseconds; a file changed just now would not be trusted yet
 
 
-class CountedEngine:
-    """An engine that counts its forward passes."""
+class CountedRunner:
+    """A runner that counts its forward passes."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Count the passes of this engine, from 0."""
-        self.engine = engine
+    def __init__(self, runner: Runner) -> None:
+        """Count the passes of this runner, from 0."""
+        self.runner = runner
         self.passes = 0
 
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        """One forward pass: uint8 [size, size, 3] to float32 [d]."""
-        self.passes += 1
-        return self.engine(image)
+    def map(self, load: Load, items: Iterable[Item]) -> Iterator[Outcome]:
+        """Read pictures and run the network on them, one forward pass each."""
+        for outcome in self.runner.map(load, items):
+            self.passes += 1
+            yield outcome
 
 
 def make_file(folder: Path, index: int) -> tuple[FileState, FileFacts]:
@@ -64,17 +69,17 @@ def prepare(folder: Path, count: int) -> None:
             store.add(backbone.fingerprint, backbone.name, [known.digest for known in facts], vectors)
 
 
-def warm_start(folder: Path, backbone: Backbone) -> dict[str, float]:
+def warm_start(folder: Path, backbone: Backbone, runner: Runner | None = None) -> dict[str, float]:
     """List the files and get X: seconds of both, number of pictures and of those that had to be computed."""
     start = time.perf_counter()
     with BottleneckStore(folder / "store") as store:
         pictures = ImageFolder.scan(folder / "pictures", catalogue=store)
-        table, listed = pictures.readable, time.perf_counter()
-        bottlenecks = extract(pictures.root, table, backbone, store)
+        listed = time.perf_counter()
+        features = extract(pictures, backbone=backbone, store=store, runner=runner)
     finished = time.perf_counter()
     return {
-        "pictures": len(bottlenecks.vectors),
-        "computed": bottlenecks.computed,
+        "pictures": len(features),
+        "computed": features.computed,
         "list_seconds": round(listed - start, 3),
         "load_seconds": round(finished - listed, 3),
     }
@@ -84,9 +89,8 @@ def passes_for_new_picture(folder: Path, backbone: Backbone) -> int:
     """Put one real, unknown picture among the files and count the forward passes of a warm start; remove it again."""
     picture = next(dataset_folder("clipart").glob("*/*.jpg"))
     copy = Path(shutil.copy(picture, folder / "pictures" / "class_0" / "new.jpg"))
-    counted = CountedEngine(backbone.engine)
-    vars(backbone)["engine"] = counted  # in place of the engine that the backbone keeps once it is made
-    warm_start(folder, backbone)
+    counted = CountedRunner(backbone.runner())
+    warm_start(folder, backbone, counted)
     copy.unlink()
     return counted.passes
 
