@@ -24,7 +24,7 @@ from .foundation.runners import Runner
 from .foundation.store import BottleneckStore
 from .mobilenet import EMBEDDED
 
-# %% ../nbs/06_bottlenecks.ipynb #8ba951b3
+# %% ../nbs/06_bottlenecks.ipynb #56ae8183
 class Augmentation(Protocol):
     "Changes a picture [size, size, 3] uint8 as a seed says; equal fingerprints make equal changes."
 
