@@ -316,6 +316,7 @@ def test_damaged_converted_network_is_made_again(tiny_backbone: Backbone, damage
 
 
 def test_threads_that_ask_at_once_convert_once(tiny_backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tensorflow")
     convert, done = running.convert_network, []
 
     def counted(network: Network, image_size: int) -> bytes:

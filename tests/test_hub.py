@@ -5,6 +5,7 @@ import io
 import os
 import shutil
 import socket
+import sys
 import tarfile
 import threading
 import time
@@ -210,9 +211,20 @@ def test_failed_download_is_an_error(own_cache: Path, monkeypatch: pytest.Monkey
 
 def test_proxy_is_asked_instead_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.getsockname()[1]}")
-        assert hub.reachable(HANDLE)
+        for scheme in ("http://", ""):
+            monkeypatch.setenv("https_proxy", f"{scheme}127.0.0.1:{server.getsockname()[1]}")
+            assert hub.reachable(HANDLE)
     assert not hub.reachable(HANDLE)
+
+
+def test_without_tensorflow_hub_folders_run_and_handles_say_what_to_install(
+    module_folder: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow_hub", None)
+    monkeypatch.setattr(hub, "reachable", lambda url: True)
+    assert callable(hub.HubModule(module_folder)())
+    with pytest.raises(BackboneError, match=r'pip install "imgclass_course\[hub\]"'):
+        load_backbone(HANDLE)
 
 
 # Modules

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from imgclass_course import progress
+from imgclass_course.foundation import progress
 from imgclass_course.foundation.progress import NotebookBar, progress_bar, training_bar
 
 

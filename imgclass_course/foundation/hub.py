@@ -84,7 +84,8 @@ def hub_cache_folder(handle: str) -> Path:
 
 def reachable(url: str) -> bool:
     """Return whether a server, or the proxy on the way to it, answers within `REACH_SECONDS`."""
-    address = urllib.parse.urlsplit(urllib.request.getproxies().get("https") or url)
+    through = urllib.request.getproxies().get("https") or url
+    address = urllib.parse.urlsplit(through if "//" in through else f"//{through}")  # a proxy may lack its scheme
     answers = []
 
     def connect() -> None:
@@ -115,14 +116,20 @@ def hub_module(handle: str) -> Path:
         return cached
     problem = "its server cannot be reached"
     if reachable(handle):
-        import tensorflow_hub
-
         try:
-            return Path(tensorflow_hub.resolve(handle))
+            return _download(handle)
         except Exception as error:  # refused, cut off, not a module: each means that it cannot be had
             problem = f"downloading it failed ({first_line(error)})"
     where = f"{printable(cached.parent)} (set by TFHUB_CACHE_DIR)"
     raise BackboneError(f"{printable(handle)} is not in {where}, and {problem}. {WITHOUT_NETWORK}")
+
+
+def _download(handle: str) -> Path:
+    try:
+        import tensorflow_hub
+    except ImportError as error:
+        raise BackboneError('that needs tensorflow-hub: pip install "imgclass_course[hub]"') from error
+    return Path(tensorflow_hub.resolve(handle))
 
 
 def folder_digest(folder: Path) -> str:
@@ -161,10 +168,10 @@ class HubModule:
         return (self.folder / "tfhub_module.pb").exists()
 
     def _module(self) -> Any:  # whatever was saved
-        import tensorflow_hub
+        import tensorflow as tf
 
         try:
-            module = tensorflow_hub.load(str(self.folder))
+            module = tf.saved_model.load(str(self.folder))
         except Exception as error:
             raise BackboneError(self._problem(error)) from error
         if not callable(module):
