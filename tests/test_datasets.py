@@ -219,7 +219,7 @@ def test_scan_asks_the_catalogue_before_it_opens_files(copied: Path, monkeypatch
 
     monkeypatch.setattr(folder_listing, "inspect_picture", watched)
     second = ImageFolder.scan(copied, catalogue=catalogue)
-    assert opened == [copied.resolve() / "red" / "000.png"]
+    assert opened == [str(copied.resolve() / "red" / "000.png")]
     assert (first.table["digest"] != second.table["digest"]).sum() == 1
 
 

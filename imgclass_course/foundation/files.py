@@ -27,7 +27,10 @@ def cache_folder() -> Path:
 
 def printable(path: str | os.PathLike) -> str:
     """Return a path that can be printed on one line: what is not text, and line breaks, become escapes."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    text = os.fspath(path)
+    if text.isprintable():  # nearly always
+        return text
+    text = os.fsencode(text).decode("utf-8", "backslashreplace")
     return "".join(character if character.isprintable() else f"\\x{ord(character):02x}" for character in text)
 
 

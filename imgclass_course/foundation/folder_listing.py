@@ -187,7 +187,7 @@ def list_files(root: Path) -> Listing:
         for folder in _folders(part):
             classes.add(folder.name)
             for state, problem in walk_files(folder, str(root)):
-                picture = Picture(Path(state.path), printable(state.path))
+                picture = Picture(state.path, printable(state.path))
                 listed.append(ListedPicture(picture, state, state.path[start:], folder.name, split, problem=problem))
     return listed, sorted(classes)
 
