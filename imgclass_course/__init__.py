@@ -1,12 +1,10 @@
-"""From a folder of pictures to an image classifier: the library that the lessons build.
+"""Modules:
 
-    from imgclass_course import retrain
-
-    result = retrain("my_pictures/")
-    result.classifier.predict("new.jpg")
-
-Names are loaded when they are first used, so that `import imgclass_course` is fast.
-"""
+- `imgclass_course.cli`: The command `imgclass`: retrain, label, demo, audit, cache, data and lab.
+- `imgclass_course.features`: The table between extraction and training: a vector and a class per picture, and what is known of it.
+- `imgclass_course.foundation.downloads`: Data sets that are fetched by name: downloaded once, checked, unpacked safely, and there whole or not at all.
+- `imgclass_course.foundation.store`: Vectors of pictures by content, kept in one SQLite database per folder, and never a stale one.
+- `imgclass_course.outputs.classifier_files`: A classifier as a folder: written whole or not at all, run without TensorFlow, and trusted in nothing."""
 
 import importlib
 import logging

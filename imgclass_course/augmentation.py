@@ -109,7 +109,7 @@ def read_strength(name: str, strength: Strength) -> tuple[float, float]:  # low,
         raise AugmentationError(f"{name}={strength!r} is not possible: it is {unit}; {fix}.")
     return float(low), float(high)
 
-# %% ../nbs/11_augmentation.ipynb #e2fbe5c9
+# %% ../nbs/11_augmentation.ipynb #640d1a0b
 @dataclass(frozen=True)
 class AugmentationPipeline:
     "Transformations in order; a picture and a seed always give the same pixels. See `bottlenecks.Augmentation`."
@@ -143,7 +143,7 @@ class AugmentationPipeline:
         sequence.seed_(seed)
         return sequence(image=image)
 
-
+# %% ../nbs/11_augmentation.ipynb #09e21941
 def build_pipeline(**strengths: Strength) -> AugmentationPipeline:
     "Transformations by name, applied in this order: `build_pipeline(flip=0.5, rotate=20)`. Raises `AugmentationError`."
     if not strengths:

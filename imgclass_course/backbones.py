@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PREPARATION', 'IMAGE_SIZES', 'fingerprint_of', 'Backbone', 'load_backbone']
 
-# %% ../nbs/05c_backbones.ipynb #eca959d9
+# %% ../nbs/05c_backbones.ipynb #75dca66d
 import hashlib
 import os
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def fingerprint_of(*parts: bytes | str) -> str:
         digest.update(len(data).to_bytes(8, "big") + data)
     return digest.hexdigest()
 
-# %% ../nbs/05c_backbones.ipynb #a25aeddd
+# %% ../nbs/05c_backbones.ipynb #161db97a
 @dataclass(frozen=True)
 class Backbone:
     "A pretrained network from pictures [image_size, image_size, 3] uint8 to vectors [feature_dim] float32."
@@ -78,7 +78,7 @@ class Backbone:
         learn_from(model, trainable_from)
         return model
 
-# %% ../nbs/05c_backbones.ipynb #5763a1d7
+# %% ../nbs/05c_backbones.ipynb #5ab5fc4d
 IMAGE_SIZES = (224, 192, 160, 128)  # that MobileNet v1 was published at
 
 

@@ -129,7 +129,7 @@ def _make_table(
     groups = table.pop("group")
     return (table.assign(group=groups) if (groups != "").any() else table), splits
 
-# %% ../nbs/02_datasets.ipynb #709f5953
+# %% ../nbs/02_datasets.ipynb #30ced09c
 @dataclass(frozen=True, eq=False)
 class ImageFolder:
     "Pictures of several classes, each in one split, as a table with a row per picture."
@@ -222,7 +222,7 @@ class ImageFolder:
         table, splits = _make_table(listed, validation_percentage, testing_percentage, seed, catalogue)
         return cls(None, classes, table, splits, {one.path: one.picture for one in listed})
 
-# %% ../nbs/02_datasets.ipynb #04afc208
+# %% ../nbs/02_datasets.ipynb #9dbaff5a
 def as_image_folder(
     data: Any,  # an ImageFolder, a folder's path, a table, or pictures
     labels: Sequence | None = None,  # of pictures, one each
@@ -249,7 +249,7 @@ def as_image_folder(
         "or pictures with their labels."
     )
 
-# %% ../nbs/02_datasets.ipynb #26ebdaa5
+# %% ../nbs/02_datasets.ipynb #2974de84
 def _check_class(folder: ImageFolder, label: str, counts: pd.Series) -> None:
     "Raise `DatasetError` where a class has too few pictures; the usual reason is that they cannot be read."
     if counts.sum() < len(folder.splits) or counts["train"] == 0:
@@ -262,7 +262,7 @@ def _check_class(folder: ImageFolder, label: str, counts: pd.Series) -> None:
             f"{', '.join(folder.splits)}: add pictures, or remove the class."
         )
 
-
+# %% ../nbs/02_datasets.ipynb #a238f99e
 def check_trainable(folder: ImageFolder) -> None:
     "Raise `DatasetError`, with what to do, where a folder cannot be trained on."
     name = printable(folder.root) if folder.root else "The data set"

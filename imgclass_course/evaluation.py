@@ -52,7 +52,7 @@ class Accuracy:
         low, high = self.interval
         return f"{self.value:.3f} [{low:.3f}, {high:.3f}] ({self.correct} of {self.n})"
 
-# %% ../nbs/04_measuring.ipynb #f06ef168
+# %% ../nbs/04_measuring.ipynb #0f9e8925
 def _difference_interval(first: Accuracy, second: Accuracy, correlation: float = 0.0) -> tuple[float, float]:
     "95 % interval of the second accuracy minus the first (Newcombe 1998, Statistics in Medicine 17: 873, method 10)."
 

@@ -6,7 +6,7 @@
 __all__ = ['EMBEDDED', 'STRIDES', 'BATCH_NORM_EPSILON', 'BATCH_NORM_DECAY', 'CHANNELS', 'imagenet_labels', 'embedded_weights',
            'mobilenet_features', 'classify_imagenet', 'mobilenet_cost']
 
-# %% ../nbs/05_pretrained_networks.ipynb #c5f1359c
+# %% ../nbs/05_pretrained_networks.ipynb #2c2e54b5
 from functools import cache
 from typing import TYPE_CHECKING
 

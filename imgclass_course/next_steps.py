@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['RIDGE_STRENGTH', 'leave_one_out_scores', 'suspects', 'LearningCurve', 'learning_curve']
 
-# %% ../nbs/12_your_own_pictures.ipynb #01bd1aa9
+# %% ../nbs/12_your_own_pictures.ipynb #e4ec2270
 from dataclasses import dataclass
 
 import numpy as np

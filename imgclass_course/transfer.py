@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Sampler', 'FIT_OPTIONS', 'USUAL_VIEWS', 'build_head', 'train_head', 'Fitted', 'fit', 'Retraining', 'retrain']
 
-# %% ../nbs/07_transfer_learning.ipynb #592a2549
+# %% ../nbs/07_transfer_learning.ipynb #a97a20e1
 import inspect
 import math
 import os
@@ -34,7 +34,7 @@ from .steps import batch_dataset, compile_head, keep_best, measured_steps, stret
 if TYPE_CHECKING:
     import keras
 
-# %% ../nbs/07_transfer_learning.ipynb #2d9d2e0b
+# %% ../nbs/07_transfer_learning.ipynb #b9a3b97c
 def build_head(feature_dim: int, num_classes: int, seed: int = 0) -> "keras.Model":
     "One dense layer from vectors [n, feature_dim] to scores [n, num_classes]; its start depends on the seed alone."
     import keras
@@ -45,7 +45,7 @@ def build_head(feature_dim: int, num_classes: int, seed: int = 0) -> "keras.Mode
 
 Sampler = Callable[[np.ndarray, int, int, int], np.ndarray]  # labels, batch size, steps, seed -> rows [steps, batch]
 
-# %% ../nbs/07_transfer_learning.ipynb #f75b8f70
+# %% ../nbs/07_transfer_learning.ipynb #2b989add
 def train_head(
     vectors: np.ndarray,  # [n, d] float32
     labels: np.ndarray,  # [n] int, from 0
@@ -80,7 +80,7 @@ def train_head(
             break
     return pd.concat(history).rename_axis("steps")
 
-# %% ../nbs/07_transfer_learning.ipynb #f9eca05c
+# %% ../nbs/07_transfer_learning.ipynb #be3a578b
 class Fitted(NamedTuple):
     "A trained head and how its training went."
 
@@ -98,7 +98,7 @@ def _make_model(head: HeadChoice, feature_dim: int, num_classes: int, seed: int)
         return build_head(feature_dim, num_classes, seed)
     return head if hasattr(head, "fit") else head(feature_dim, num_classes)
 
-# %% ../nbs/07_transfer_learning.ipynb #55fa5a99
+# %% ../nbs/07_transfer_learning.ipynb #6c3012c5
 def fit(
     features: Features,  # with rows of the split train; those of validation choose the best state
     head: HeadChoice = "keras",
@@ -131,7 +131,7 @@ def fit(
     history = train_head(train.X, train.y, model, steps, batch_size, learning_rate, **options)
     return Fitted(KerasHead(model), history, _best(history))
 
-# %% ../nbs/07_transfer_learning.ipynb #d160991a
+# %% ../nbs/07_transfer_learning.ipynb #ccb4df7b
 @dataclass(frozen=True, eq=False)
 class Retraining:
     "A trained classifier and what was measured on the way."
@@ -168,7 +168,7 @@ class Retraining:
         "The files of a split, in the order of its evaluation; of pictures in memory, the pictures."
         return [self.folder.picture(path).source for path in self.pictures(split, limit).rows["path"]]
 
-# %% ../nbs/07_transfer_learning.ipynb #530209a0
+# %% ../nbs/07_transfer_learning.ipynb #89afe5c5
 FIT_OPTIONS = tuple(inspect.signature(fit).parameters)[2:]
 USUAL_VIEWS = 4  # augmented views per training picture, where an augmentation is given
 
