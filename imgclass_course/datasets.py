@@ -279,11 +279,11 @@ def check_trainable(folder: ImageFolder) -> None:
             f"add pictures, or give {split} a larger share."
         )
 
-# %% ../nbs/02_datasets.ipynb #b6ed0466
+# %% ../nbs/02_datasets.ipynb #8a3679c0
 MIN_CLASS_PICTURES = 20  # below this a class has about two test pictures: nothing to measure with
 SURPRISING = 0.001  # a p-value below this is not put down to chance
 
-
+# %% ../nbs/02_datasets.ipynb #b4e78399
 @dataclass(frozen=True, eq=False)
 class Audit:
     "What is wrong with a data set."
