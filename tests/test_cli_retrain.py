@@ -299,6 +299,22 @@ def test_distorted_views_are_trained_on_and_kept(retrain: Run) -> None:
     assert f"{60 + 2 * train} from the store, 0 computed" in again.out
 
 
+QUICK_KERAS = """
+import sys
+from imgclass_course.commands.retrain import OPTIONAL_FOR_KERAS, _import_keras
+
+keras = _import_keras()
+print("loaded:", *set(OPTIONAL_FOR_KERAS) & set(sys.modules))
+import matplotlib.pyplot, sklearn.linear_model
+print(keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)]).output_shape)
+"""
+
+
+def test_keras_is_loaded_without_what_it_only_offers_drawings_for() -> None:
+    child = run_python("-c", QUICK_KERAS)
+    assert (child.returncode, child.stdout.splitlines()) == (0, ["loaded:", "(None, 3)"]), child.stderr
+
+
 # Networks
 
 

@@ -3,9 +3,12 @@
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +27,7 @@ from .options import (
 if TYPE_CHECKING:
     import keras
 
+    from imgclass_course.bottlenecks import Augmentation
     from imgclass_course.evaluation import Evaluation
     from imgclass_course.features import Features
     from imgclass_course.transfer import Retraining
@@ -41,6 +45,8 @@ CALLBACK_FLAGS = ("checkpoint_path", "intermediate_output_graphs_dir", "intermed
 SHOWN_PROBLEMS = 10
 # What TensorFlow's C++ code leaves out; to it, a machine without a GPU is an error.
 LOG_LEVELS = {"DEBUG": "0", "INFO": "0", "WARN": "1", "ERROR": "3", "FATAL": "3"}
+# What Keras imports where it is installed, for drawings and wrappers that are of no use here.
+OPTIONAL_FOR_KERAS = ("IPython", "cv2", "matplotlib", "sklearn")
 EXAMPLE = """\b
 Example, on a folder with one folder of pictures per class:
   imgclass retrain my_pictures/ --output_graph my_classifier
@@ -162,11 +168,6 @@ def _retrain(folder: Path, flags: dict[str, Any]) -> "Retraining":
     from imgclass_course.backbones import load_backbone
     from imgclass_course.transfer import retrain
 
-    augmentation, distortions = None, {name: flags[name] for name in DISTORTIONS}
-    if any(distortions.values()):
-        from imgclass_course.augmentation import retrain_distortions
-
-        augmentation = retrain_distortions(**distortions)
     stepwise = flags["head"] == "keras"
     kept: list[Path] = []
     result = retrain(
@@ -177,7 +178,7 @@ def _retrain(folder: Path, flags: dict[str, Any]) -> "Retraining":
         validation_percentage=flags["validation_percentage"],
         testing_percentage=flags["testing_percentage"],
         seed=flags["seed"],
-        augmentation=augmentation,
+        augmentation=_augmentation(flags),
         views=flags["augmented_views"],
         validation_size=flags["validation_batch_size"],
         callbacks=(lambda features: _callbacks(features, flags, kept)) if stepwise else (),
@@ -188,10 +189,30 @@ def _retrain(folder: Path, flags: dict[str, Any]) -> "Retraining":
     return result
 
 
+def _augmentation(flags: dict[str, Any]) -> "Augmentation | None":
+    distortions = {name: flags[name] for name in DISTORTIONS}
+    if not any(distortions.values()):
+        return None
+    from imgclass_course.augmentation import retrain_distortions
+
+    return retrain_distortions(**distortions)
+
+
+def _import_keras() -> ModuleType:
+    """Import Keras as where nothing optional is installed, which takes a quarter less time; it can be imported later."""
+    absent: dict[str, Any] = dict.fromkeys(name for name in OPTIONAL_FOR_KERAS if name not in sys.modules)
+    sys.modules.update(absent)  # None: importing it is an ImportError
+    try:
+        import keras
+    finally:
+        for name in absent:
+            del sys.modules[name]
+    return keras
+
+
 def _callbacks(features: "Features", flags: dict[str, Any], kept: list[Path]) -> list["keras.callbacks.Callback"]:
     """Return what writes files while the training runs; the checkpoints that it writes are added to `kept`."""
-    import keras
-
+    keras = _import_keras()
     callbacks = []
     if flags["summaries_dir"]:
         callbacks.append(keras.callbacks.TensorBoard(_run_folder(flags)))
@@ -250,7 +271,10 @@ def _write_outputs(result: "Retraining", flags: dict[str, Any]) -> None:
     from imgclass_course.outputs.classifier_files import LABELS
     from imgclass_course.outputs.run_files import export_saved_model, save_run
 
-    save_run(result, flags["output_graph"], flags["report"], flags["test_batch_size"], advise(result))
+    with ThreadPoolExecutor(1) as pool:
+        advice = pool.submit(advise, result)  # NumPy computes while the library of the report's drawings is loaded
+        import matplotlib.pyplot  # noqa: F401
+    save_run(result, flags["output_graph"], flags["report"], flags["test_batch_size"], advice.result())
     if flags["output_labels"]:
         write_whole(flags["output_labels"], lambda path: shutil.copyfile(flags["output_graph"] / LABELS, path))
     if flags["saved_model_dir"]:
