@@ -388,6 +388,13 @@ def test_changed_byte_is_an_error_or_harmless(
 # Downloading, from a server in this process
 
 
+class QuietServer(http.server.ThreadingHTTPServer):
+    """Says nothing of clients that hang up, which it would do in the middle of a later test."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Keep quiet."""
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     """Serves one archive, in the way that the path says."""
 
@@ -439,7 +446,7 @@ def server(source: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     Handler.asked.clear()
     Handler.stopped.clear()
     monkeypatch.setattr(downloads, "TIMEOUT_SECONDS", 0.3)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+    with QuietServer(("127.0.0.1", 0), Handler) as running:
         threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{running.server_port}"
         Handler.stopped.set()
