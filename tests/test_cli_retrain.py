@@ -255,7 +255,8 @@ def test_saved_model_has_the_named_output(retrain: Run, tmp_path: Path) -> None:
 
 
 WITHOUT_TENSORFLOW = """
-import sys
+import os, sys
+os.environ.pop("OPENBLAS_NUM_THREADS", None)
 from imgclass_course.cli import main
 
 pictures, folder = sys.argv[1:]
