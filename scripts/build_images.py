@@ -23,7 +23,7 @@ CHOSEN = {
     "01_images": 3,
     "02_datasets": 1,
     "03_cnn_basics": 0,
-    "04_measuring": 0,
+    "04_measuring": 1,
     "05_pretrained_networks": 2,
     "05b_engines": 0,
     "05c_backbones": 0,
