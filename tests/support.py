@@ -23,6 +23,7 @@ from imgclass_course.foundation.threads import map_in_threads
 
 Engine = Callable[[np.ndarray], np.ndarray]  # one picture [size, size, 3] uint8 -> its vector [d] float32
 
+needs_links = pytest.mark.skipif(sys.platform == "win32", reason="on Windows making links takes special rights")
 TOP = Path(__file__).resolve().parents[1]
 SMALL = "mobilenet_v1_100_128"  # the smallest backbone that comes along
 CLOSED_PROXY = "http://127.0.0.1:9"  # nothing listens there: what a child process downloads fails at once

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import encode, gradient, ordinary_user, write_pictures
+from support import encode, gradient, needs_links, ordinary_user, write_pictures
 
 from imgclass_course.datasets import (
     ImageFolder,
@@ -87,6 +87,7 @@ def test_files_that_are_no_pictures_stay_in_the_table(copied: Path) -> None:
     assert set(folder.table.loc[folder.table["problem"] != "", "split"]) == {""}
 
 
+@needs_links
 def test_links_are_listed_and_not_followed(copied: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside.png"
     outside.write_bytes(encode(gradient(seed=99)))
@@ -109,17 +110,20 @@ def test_links_are_listed_and_not_followed(copied: Path, tmp_path: Path) -> None
     assert all("leads nowhere" in found[name] for name in ("dangling.png", "self.png"))
 
 
+@needs_links
 def test_link_to_a_picture_inside_counts(copied: Path) -> None:
     (copied / "red" / "link.png").symlink_to(copied / "red" / "000.png")
     folder = ImageFolder.scan(copied)
     assert problem_of(folder, os.path.join("red", "link.png")) == ""
 
 
+@needs_links
 def test_folder_that_is_reached_through_a_link_works(copied: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(copied)
     assert len(ImageFolder.scan(tmp_path / "link").readable) == 60
 
 
+@needs_links
 def test_class_folder_that_is_a_link_is_not_followed(copied: Path, tmp_path: Path) -> None:
     write_pictures(tmp_path / "elsewhere", {"yellow": 3}, first_seed=500)
     (copied / "yellow").symlink_to(tmp_path / "elsewhere" / "yellow")
