@@ -215,6 +215,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                            'imgclass_course/evaluation.py'),
                                             'imgclass_course.evaluation.confusion_shares': ( 'measuring.html#confusion_shares',
                                                                                              'imgclass_course/evaluation.py'),
+                                            'imgclass_course.evaluation.draw_curves': ( 'measuring.html#draw_curves',
+                                                                                        'imgclass_course/evaluation.py'),
                                             'imgclass_course.evaluation.evaluate': ( 'measuring.html#evaluate',
                                                                                      'imgclass_course/evaluation.py'),
                                             'imgclass_course.evaluation.most_confused': ( 'measuring.html#most_confused',

@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['Augmentation', 'View', 'extract']
 
-# %% ../nbs/06_bottlenecks.ipynb #c6a6e52f
+# %% ../nbs/06_bottlenecks.ipynb #c7f5d3af
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -65,12 +66,16 @@ class View:
         seed = int(hashlib.sha256(f"{digest} {self.number}".encode()).hexdigest()[:8], 16)
         return self.augmentation(image, seed)
 
-# %% ../nbs/06_bottlenecks.ipynb #1c000808
+# %% ../nbs/06_bottlenecks.ipynb #e42e717e
 def _extract_view(
-    folder: ImageFolder, rows: pd.DataFrame, view: View, runner: Runner, store: BottleneckStore | None
+    folder: ImageFolder,
+    rows: pd.DataFrame,
+    view: View,
+    make_runner: Callable[[], Runner],
+    store: BottleneckStore | None,
 ) -> tuple[Features, np.ndarray]:  # of the pictures that can be read; and the problems [n] str, mostly empty
     paths = rows["path"].tolist()
-    found = find_vectors(view, rows["digest"].tolist(), lambda row: folder.picture(paths[row]), runner, store)
+    found = find_vectors(view, rows["digest"].tolist(), lambda row: folder.picture(paths[row]), make_runner, store)
     numbers = folder.class_numbers(rows["label"].tolist())
     rows = rows.assign(view=view.number, reused=found.reused)
     features = Features(found.vectors, numbers, rows, tuple(folder.classes), backbone=view.backbone, source=folder)
@@ -85,7 +90,7 @@ def _with_problems(folder: ImageFolder, problems: np.ndarray) -> ImageFolder:
     table.loc[table["problem"] != "", "split"] = ""
     return replace(folder, table=table)
 
-# %% ../nbs/06_bottlenecks.ipynb #23c39c8e
+# %% ../nbs/06_bottlenecks.ipynb #bc0cfb22
 def extract(
     pictures: Any,  # an ImageFolder, a folder, a table of paths and labels, or pictures
     labels: Sequence | None = None,  # of pictures, one each
@@ -100,12 +105,12 @@ def extract(
     if (views > 0) != (augmentation is not None):
         raise AugmentationError(f"views={views} and augmentation={augmentation}: give both, or neither.")
     folder, backbone = as_image_folder(pictures, labels, catalogue=store), load_backbone(backbone)
-    runner = backbone.runner(runner) if runner is None or isinstance(runner, str) else runner
+    make_runner = partial(backbone.runner, runner) if runner is None or isinstance(runner, str) else lambda: runner
     if store:  # so that `prune` keeps their vectors
         store.remember_paths(digests_of_files(folder.readable, folder.root, folder.pictures))
-    plain, problems = _extract_view(folder, folder.readable, View(backbone), runner, store)
+    plain, problems = _extract_view(folder, folder.readable, View(backbone), make_runner, store)
     folder = _with_problems(folder, problems)
     train = folder.readable[folder.readable["split"] == "train"].reset_index(drop=True)
     augmented = [View(backbone, number, augmentation) for number in range(1, views + 1)]
-    parts = [_extract_view(folder, train, view, runner, store)[0] for view in augmented]
+    parts = [_extract_view(folder, train, view, make_runner, store)[0] for view in augmented]
     return replace(plain, source=folder).join(*parts)

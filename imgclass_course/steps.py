@@ -49,14 +49,17 @@ def stretches(ends: list[int]) -> list[tuple[int, int]]:
     return [(0, 1), (1, intervals)] if shorter_first else [(0, intervals)]
 
 
-def compile_head(head: "keras.Model", learning_rate: float, loss: Any = None, optimizer: Any = None) -> None:
+def compile_head(
+    head: "keras.Model", learning_rate: float, loss: Any = None, optimizer: Any = None, steps_per_execution: int = 1
+) -> None:
     """Compile a head with a loss and an optimizer of Keras; by default cross-entropy, and Adam with `learning_rate`."""
     import keras
 
     loss = loss or keras.losses.SparseCategoricalCrossentropy(from_logits=not ends_with_softmax(head))
     optimizer = keras.optimizers.get(optimizer) if optimizer else keras.optimizers.Adam(learning_rate)
     # Compiling so small a network with XLA takes longer than it saves.
-    head.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
+    options = {"metrics": ["accuracy"], "jit_compile": False, "steps_per_execution": steps_per_execution}
+    head.compile(optimizer, loss, **options)
 
 
 def keep_best(steps: int) -> "keras.callbacks.Callback":

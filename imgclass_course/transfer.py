@@ -45,7 +45,7 @@ def build_head(feature_dim: int, num_classes: int, seed: int = 0) -> "keras.Mode
 
 Sampler = Callable[[np.ndarray, int, int, int], np.ndarray]  # labels, batch size, steps, seed -> rows [steps, batch]
 
-# %% ../nbs/07_transfer_learning.ipynb #2b989add
+# %% ../nbs/07_transfer_learning.ipynb #245d4f36
 def train_head(
     vectors: np.ndarray,  # [n, d] float32
     labels: np.ndarray,  # [n] int, from 0
@@ -61,9 +61,10 @@ def train_head(
     optimizer: Any = None,  # of Keras; None: Adam with `learning_rate`
     sampler: Sampler | None = None,  # draws the batches; None: random_batches
     weights: np.ndarray | None = None,  # [n] float, how much each picture counts; None: all alike
+    steps_per_execution: int = 1,  # of Keras: with more, callbacks see fewer steps, and Python rests in between
 ) -> pd.DataFrame:  # index: steps; columns: accuracy, loss and, with validation, val_accuracy, val_loss
     "Train a head on vectors and say how it went."
-    compile_head(head, learning_rate, loss, optimizer)
+    compile_head(head, learning_rate, loss, optimizer, steps_per_execution)
     draw = sampler or (lambda labels, *options: random_batches(len(labels), *options))
     batches = draw(labels, batch_size, steps, seed)
     ends = [0, *measured_steps(steps, min(eval_interval, steps))]
@@ -98,7 +99,7 @@ def _make_model(head: HeadChoice, feature_dim: int, num_classes: int, seed: int)
         return build_head(feature_dim, num_classes, seed)
     return head if hasattr(head, "fit") else head(feature_dim, num_classes)
 
-# %% ../nbs/07_transfer_learning.ipynb #6c3012c5
+# %% ../nbs/07_transfer_learning.ipynb #090fac38
 def fit(
     features: Features,  # with rows of the split train; those of validation choose the best state
     head: HeadChoice = "keras",
@@ -128,6 +129,7 @@ def fit(
     keep = [keep_best(steps)] if measured else []
     options = {"eval_interval": eval_interval, "seed": seed, "callbacks": [*keep, *callbacks], "loss": loss}
     options |= {"optimizer": optimizer, "sampler": sampler, "weights": weights, "validation": measured}
+    options["steps_per_execution"] = 1 if callbacks else math.gcd(steps, eval_interval)  # nobody watches single steps
     history = train_head(train.X, train.y, model, steps, batch_size, learning_rate, **options)
     return Fitted(KerasHead(model), history, _best(history))
 

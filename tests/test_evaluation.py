@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import ttest_1samp
+from scipy.stats import binomtest, ttest_1samp
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from imgclass_course.evaluation import (
     UNREADABLE,
@@ -36,13 +37,25 @@ def evaluation_of(labels: list[int], predicted: list[int], classes: list[str]) -
 
 
 @given(n=st.integers(1, 500), share=st.floats(0, 1))
-def test_wilson_interval_is_its_formula(n: int, share: float) -> None:
+def test_wilson_interval_is_scipys(n: int, share: float) -> None:
     accuracy = Accuracy(round(share * n), n)
-    p, z = accuracy.value, 1.959963984540054
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    np.testing.assert_allclose(accuracy.interval, [middle - half, middle + half], atol=1e-9)
-    assert accuracy.interval[0] <= p <= accuracy.interval[1]
+    expected = binomtest(accuracy.correct, n).proportion_ci(0.95, method="wilson")
+    np.testing.assert_allclose(accuracy.interval, expected, atol=1e-9)
+    assert accuracy.interval[0] <= accuracy.value <= accuracy.interval[1]
+
+
+@pytest.mark.filterwarnings("ignore:.*y_pred contains classes not in y_true")
+def test_confusion_and_scores_are_scikit_learns() -> None:
+    generator = np.random.default_rng(0)
+    for seed in range(20):
+        labels, predicted = generator.integers(0, 4, (2, 30))  # of five classes, one without pictures
+        found = evaluation_of(labels.tolist(), predicted.tolist(), list("abcde"))
+        found.probabilities[: seed % 3] = np.nan
+        answers = np.where(np.isnan(found.probabilities[:, 0]), -1, predicted)
+        counts = confusion_matrix(labels, answers % 6, labels=range(6))[:5]
+        np.testing.assert_array_equal(found.confusion().to_numpy(), counts[:, : found.confusion().shape[1]])
+        expected = precision_recall_fscore_support(labels, answers, labels=range(5), zero_division=0)
+        np.testing.assert_allclose(found.scores().to_numpy(), np.transpose(expected))
 
 
 @pytest.mark.parametrize(("correct", "n"), [(-1, 5), (6, 5), (0, 0)])

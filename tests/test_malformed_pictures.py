@@ -268,8 +268,7 @@ def test_files_that_vanish_or_change_while_they_are_read_are_listed(pictures: Pa
     def meddling(image: np.ndarray) -> np.ndarray:
         # While the first are being computed, the rest goes, is replaced, or loses its right to be read.
         for number, path in enumerate(paths[20:]):
-            if path.exists():
-                os.remove(path) if number % 2 else path.write_bytes(b"words")
+            path.unlink(missing_ok=True) if number % 2 else path.write_bytes(b"words")
         return average_colours(image)
 
     folder = ImageFolder.scan(root)

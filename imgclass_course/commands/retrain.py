@@ -273,7 +273,7 @@ def _write_outputs(result: "Retraining", flags: dict[str, Any]) -> None:
 
     with ThreadPoolExecutor(1) as pool:
         advice = pool.submit(advise, result)  # NumPy computes while the library of the report's drawings is loaded
-        import matplotlib.pyplot  # noqa: F401
+        import matplotlib.figure  # noqa: F401
     save_run(result, flags["output_graph"], flags["report"], flags["test_batch_size"], advice.result())
     if flags["output_labels"]:
         write_whole(flags["output_labels"], lambda path: shutil.copyfile(flags["output_graph"] / LABELS, path))

@@ -64,19 +64,20 @@ def find_vectors(
     view: AnyView,
     digests: Sequence[str],
     picture: Callable[[int], Picture],
-    runner: Runner,
+    make_runner: Callable[[], Runner],
     store: BottleneckStore | None = None,
 ) -> FoundVectors:
     """Return the vectors of n pictures: from the store where it has them, computed otherwise.
 
-    `picture` gives the picture of a row, 0 to n - 1, where it has to be read.
+    `picture` gives the picture of a row, 0 to n - 1, where it has to be read; `make_runner` is called where any has.
     """
     vectors, reused = np.zeros((len(digests), 0), np.float32), np.zeros(len(digests), bool)
     if store:
         stored, reused = store.load(view.fingerprint, digests, view.number)
         vectors = stored if reused.any() else vectors
     problems = np.full(len(digests), "", object)
-    for copies, found in _compute(_group(digests, picture, ~reused), view, runner, store):
+    wanted = _group(digests, picture, ~reused)
+    for copies, found in _compute(wanted, view, make_runner(), store) if wanted else ():
         if isinstance(found, Exception):
             problems[copies.rows] = str(found)
             continue

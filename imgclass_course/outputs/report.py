@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ..evaluation import Advice, Evaluation, confusion_shares, most_confused, plot_curves, worst_mistakes
+from ..evaluation import CURVES_SIZE, Advice, Evaluation, confusion_shares, draw_curves, most_confused, worst_mistakes
 from ..foundation.errors import ImageError
 from ..foundation.files import assets_folder, printable, write_text_whole
 from ..foundation.pictures import Picture, Pictures, PictureSource, as_pictures
@@ -80,12 +80,12 @@ def _curves_url(history: pd.DataFrame | None) -> str:
     """Return the curves of training as the `data:` URL of an SVG, empty where there are none."""
     if history is None:
         return ""
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure  # without pyplot, which costs as much again
 
     buffer = io.BytesIO()
-    figure = plot_curves(history)
+    figure = Figure(CURVES_SIZE)
+    draw_curves(figure, history)
     figure.savefig(buffer, format="svg")
-    plt.close(figure)
     return _data_url(buffer.getvalue(), "svg+xml")
 
 
