@@ -394,7 +394,7 @@ def test_metrics_say_what_was_measured(trained: Retraining, saved: Path) -> None
     expected |= {"correct": accuracy.correct, "n": accuracy.n}
     assert found["accuracy"]["test"] == expected and set(found["accuracy"]) == {"train", "validation", "test"}
     assert found["classes"] == ["blue", "green", "red"] and found["backbone"] == SMALL
-    assert found["head"] == "KerasHead" and found["steps"] == 30 and found["left_out"] == {}
+    assert found["head"] == "keras" and found["steps"] == 30 and found["left_out"] == {}
     assert found["bottlenecks"] == {"reused": 0, "computed": 60}
     assert str(accuracy) in (saved / "report.html").read_text(encoding="utf-8")
 

@@ -273,7 +273,8 @@ def _write_outputs(result: "Retraining", flags: dict[str, Any]) -> None:
 
     with ThreadPoolExecutor(1) as pool:
         advice = pool.submit(advise, result)  # NumPy computes while the library of the report's drawings is loaded
-        import matplotlib.figure  # noqa: F401
+        if result.history.index.name == "steps":
+            import matplotlib.figure  # noqa: F401
     save_run(result, flags["output_graph"], flags["report"], flags["test_batch_size"], advice.result())
     if flags["output_labels"]:
         write_whole(flags["output_labels"], lambda path: shutil.copyfile(flags["output_graph"] / LABELS, path))

@@ -8,7 +8,7 @@ import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -17,10 +17,12 @@ from ..foundation.errors import ImageError
 from ..foundation.files import assets_folder, printable, write_text_whole
 from ..foundation.pictures import Picture, Pictures, PictureSource, as_pictures
 from ..foundation.progress import progress_bar
+from ..foundation.threads import map_in_threads
 
 if TYPE_CHECKING:
     import jinja2
 
+MEASURES = {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}  # in words
 THUMBNAIL_SIZE = 160  # pixels of the longer side
 
 
@@ -38,7 +40,7 @@ def write_report(
     """Write a page on a classifier to the HTML file `path`, whole or not at all.
 
     `pictures` are those of the evaluation, in its order; one that is gone leaves an empty place. `facts` are more names and
-    values to show, `history` is drawn by `plot_curves`, `problems` has the columns path and problem, of files that were
+    values to show, `history` is drawn, or is a table where its index is no step, `problems` has the columns path and problem, of files that were
     left out, and `top` says how many of the worst mistakes are shown. Raises `ValueError` where the number of pictures is
     not that of the evaluation, and the `OSError` of a file that cannot be written.
     """
@@ -46,19 +48,22 @@ def write_report(
     if len(given) != len(evaluation.labels):
         raise ValueError(f"{len(given)} pictures for {len(evaluation.labels)} answers: give one for each answer.")
     confusion, advice = evaluation.confusion(), advice or Advice()
-    shown = progress_bar(worst_mistakes(evaluation, top), "Report", "pictures")
+    worst = worst_mistakes(evaluation, top).tolist()
+    shown = [*as_pictures([picture for picture, _ in advice.pictures]), *(given[row] for row in worst)]
+    urls = list(progress_bar(map_in_threads(thumbnail, shown), "Report", "pictures", len(shown)))
+    first = len(advice.pictures)  # of the mistakes
     page = _template().render(
         title=title,
         accuracy=str(evaluation.accuracy),
         facts={**(facts or {}), **_unreadable(evaluation)},
         advice=advice.sentences,
-        suspects=[(thumbnail(path), printable(Path(path).name), caption) for path, caption in advice.pictures],
+        suspects=_suspects(advice, shown, urls),
         confusion=confusion,
         shares=confusion_shares(confusion),
         confused=most_confused(confusion).to_dict("records"),
         scores=evaluation.scores(),
-        curves=_curves_url(history),
-        mistakes=[_mistake(evaluation, row, given[row]) for row in shown],
+        **_training(history),
+        mistakes=[_mistake(evaluation, row, urls[place], given[row]) for place, row in enumerate(worst, first)],
         problems=[] if problems is None else [(printable(name), why) for name, why in problems.itertuples(index=False)],
     )
     write_text_whole(Path(path), page)
@@ -76,10 +81,17 @@ def thumbnail(picture: PictureSource | Picture) -> str:
     return _data_url(buffer.getvalue(), "jpeg")
 
 
-def _curves_url(history: pd.DataFrame | None) -> str:
-    """Return the curves of training as the `data:` URL of an SVG, empty where there are none."""
+def _training(history: pd.DataFrame | None) -> dict[str, Any]:
+    """Return what the page says of the training: curves over the steps, or a table of what was tried."""
     if history is None:
-        return ""
+        return {"curves": "", "tried": None}
+    if history.index.name == "strength":
+        return {"curves": "", "tried": history, "names": MEASURES}
+    return {"curves": _curves_url(history), "tried": None}
+
+
+def _curves_url(history: pd.DataFrame) -> str:
+    """Return the curves of training as the `data:` URL of an SVG."""
     from matplotlib.figure import Figure  # without pyplot, which costs as much again
 
     buffer = io.BytesIO()
@@ -106,11 +118,17 @@ def _unreadable(evaluation: Evaluation) -> dict[str, str]:
     return {"could not be read": f"{count} of {len(evaluation.labels)}, counted as wrong"} if count else {}
 
 
-def _mistake(evaluation: Evaluation, row: int, picture: Picture) -> dict[str, str]:
+def _suspects(advice: Advice, shown: list[Picture], urls: list[str]) -> list[tuple[str, str, str]]:
+    """Return small picture, file name and caption of each picture to look at; they come first in what is shown."""
+    captions = [caption for _, caption in advice.pictures]
+    return [(urls[place], Path(shown[place].name).name, caption) for place, caption in enumerate(captions)]
+
+
+def _mistake(evaluation: Evaluation, row: int, url: str, picture: Picture) -> dict[str, str]:
     """Return what the page says of one wrong answer."""
     unread = evaluation.predicted[row] < 0
     return {
-        "url": thumbnail(picture),
+        "url": url,
         "name": Path(picture.name).name,
         "label": evaluation.classes[evaluation.labels[row]],
         "predicted": "nothing" if unread else evaluation.answers[row],
