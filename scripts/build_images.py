@@ -20,6 +20,7 @@ NOTEBOOKS = Path(__file__).resolve().parent.parent / "nbs"
 WIDTH = 260  # pixels
 # Which of a lesson's drawings it is, counted from 0.
 CHOSEN = {
+    "00_first_classifier": 3,
     "01_images": 3,
     "02_datasets": 1,
     "03_cnn_basics": 0,

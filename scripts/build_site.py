@@ -67,6 +67,14 @@ def describe_plots(notebook: NotebookNode) -> None:
             cell.metadata["mystnb"] = {"image": {"alt": f"Plot. {said}"[:300]}}
 
 
+def name_folded_assertions(notebook: NotebookNode) -> None:
+    """Say above each cell tagged `hide-input` that an assertion is folded there, and not a solution."""
+    for cell in notebook.cells:
+        if "hide-input" in cell.metadata.get("tags", []):
+            said = {"code_prompt_show": "Show what is asserted", "code_prompt_hide": "Hide what is asserted"}
+            cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **said}
+
+
 def keep_what_is_read(notebook: NotebookNode) -> None:
     """Leave out what is for machines: nbdev's directives, and the cell that installs the course on Colab."""
     for cell in notebook.cells:
@@ -84,6 +92,7 @@ def prepare(path: Path) -> NotebookNode:
         if cell.cell_type == "markdown":
             cell.source = rewrite_links(cell.source, "nbs")
     describe_plots(notebook)
+    name_folded_assertions(notebook)
     return notebook
 
 

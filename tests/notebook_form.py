@@ -30,7 +30,9 @@ IGNORE_TAGS = {"nbval-ignore-output", "nbval-skip"}
 ERROR_TAGS = {"raises-exception", "nbval-raises-exception"}
 SOLUTION_TAG = "hide-cell"  # the site folds such a cell
 SOLUTION_METADATA = {"source_hidden": True}  # and JupyterLab one with this
-KNOWN_TAGS = IGNORE_TAGS | ERROR_TAGS | {"parameters", "nbval-check-output", "skip-execution", SOLUTION_TAG}
+FOLDED_TAG = "hide-input"  # a cell that only asserts what was seen above it; folded by the same two
+KNOWN_TAGS = IGNORE_TAGS | ERROR_TAGS | {"parameters", "nbval-check-output", "skip-execution"}
+KNOWN_TAGS |= {SOLUTION_TAG, FOLDED_TAG}
 
 # Hosted notebooks start without the package, and the library alone lacks what lessons need, such as imgaug. A wheel
 # that was uploaded beside the lesson is found too.
@@ -166,6 +168,14 @@ def modules_of(notebook: NotebookNode) -> set[str]:
     found = [directives(cell) for cell in notebook.cells if cell.cell_type == "code"]
     names = {names[kind] for names in found for kind in ("default_exp", "export") if names.get(kind)}
     return {name.split()[0] for name in names}
+
+
+def own_modules(name: str, notebook: NotebookNode) -> set[str]:
+    """Return the modules that the lesson `name` exports, by which its checks are found.
+
+    One that exports nothing, such as 00, has checks that are called as it is itself, without the number.
+    """
+    return modules_of(notebook) or {name.partition("_")[2]}
 
 
 def imported_modules(tree: ast.Module) -> set[str]:
@@ -335,6 +345,9 @@ def check_timings(lesson: Lesson) -> list[str]:
 def check_tags(lesson: Lesson) -> list[str]:
     """Only tags that something reads, few outputs that are not compared, and no marker that ends up in the library."""
     problems = [f"unknown tag `{tag}`" for cell in lesson.code_cells for tag in sorted(tags(cell) - KNOWN_TAGS)]
+    for cell in lesson.code_cells:
+        if FOLDED_TAG in tags(cell) and cell.metadata.get("jupyter") != SOLUTION_METADATA:
+            problems.append(f"cell {cell.execution_count} is folded on the site only: its metadata lack jupyter")
     ignored = sum(bool(tags(cell) & IGNORE_TAGS) for cell in lesson.code_cells)
     allowed = max(4, len(lesson.code_cells) // 5)
     if ignored > allowed:
@@ -384,7 +397,7 @@ def check_proved(lesson: Lesson) -> list[str]:
 
 def own_exercises(lesson: Lesson) -> set[str]:
     """Return the modules that check the exercises of `lesson`."""
-    return {"exercises"} | {f"exercises.{name}" for name in modules_of(lesson.notebook)}
+    return {"exercises"} | {f"exercises.{name}" for name in own_modules(lesson.name, lesson.notebook)}
 
 
 def is_taught(name: str, lesson: Lesson) -> bool:
@@ -434,11 +447,11 @@ CHECKS: tuple[Check, ...] = (
 def load_lessons(folder: Path) -> list[Lesson]:
     """Return the lessons in `folder` (files whose names begin with two digits), in teaching order."""
     notebooks = {path: nbformat.read(path, as_version=4) for path in sorted(folder.glob("[0-9][0-9]*.ipynb"))}
-    taught = frozenset(name for notebook in notebooks.values() for name in modules_of(notebook))
+    taught = frozenset(name for path, notebook in notebooks.items() for name in own_modules(path.stem, notebook))
     taught |= {f"exercises.{name}" for name in taught}
     lessons: list[Lesson] = []
     earlier: frozenset[str] = frozenset()
     for path, notebook in notebooks.items():
         lessons.append(Lesson(path.stem, notebook, path.stat().st_size, earlier, taught))
-        earlier |= modules_of(notebook)
+        earlier |= own_modules(path.stem, notebook)
     return lessons

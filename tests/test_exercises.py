@@ -13,7 +13,7 @@ import nbformat
 import numpy as np
 import pytest
 from exercise_answers import Answers
-from notebook_form import EXERCISES, TOP, modules_of
+from notebook_form import EXERCISES, TOP, own_modules
 
 from imgclass_course import exercises
 from imgclass_course.exercises import Band, Check, Off, Verdict, bands, call, exercise, expect, number
@@ -87,8 +87,8 @@ def faults_of_nonsense(check: Check, answers: Answers) -> Iterator[Fault]:
 
 
 def test_every_lesson_has_a_module_of_three_checks() -> None:
-    exported = {min(modules_of(nbformat.read(path, as_version=4))) for path in LESSONS}
-    assert exported == set(MODULES)
+    named = {min(own_modules(path.stem, nbformat.read(path, as_version=4))) for path in LESSONS}
+    assert named == set(MODULES)
     for lesson in MODULES:
         checks, answers = load(lesson)
         assert len(checks_of(checks)) == EXERCISES and set(checks_of(checks)) == set(answers), lesson
@@ -163,7 +163,7 @@ def test_bands_are_those_that_the_scripts_measure() -> None:
 def test_checks_import_only_what_their_lesson_knows() -> None:
     known = {"exercises", "foundation"}
     for path in LESSONS:
-        modules = modules_of(nbformat.read(path, as_version=4))
+        modules = own_modules(path.stem, nbformat.read(path, as_version=4))
         known |= modules
         for lesson in modules & set(MODULES):
             source = Path(load(lesson)[0].__file__).read_text(encoding="utf-8")

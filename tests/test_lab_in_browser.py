@@ -115,7 +115,7 @@ def count_plots(notebook: nbformat.NotebookNode) -> int:
     return sum("image/png" in output.get("data", {}) for output in outputs)
 
 
-@pytest.mark.parametrize("lesson", ["01_images", "12_your_own_pictures"])
+@pytest.mark.parametrize("lesson", ["00_first_classifier", "01_images", "12_your_own_pictures"])
 def test_lesson_runs_in_jupyterlab(lab: tuple[str, Path], lesson: str) -> None:
     address, folder = lab
     with open_browser() as browser:

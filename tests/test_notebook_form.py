@@ -7,6 +7,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from notebook_form import (
     CHECKS,
+    FOLDED_TAG,
     INSTALLATION,
     MAX_FILE_BYTES,
     SOLUTION_METADATA,
@@ -30,6 +31,7 @@ from notebook_form import (
     check_timings,
     load_lessons,
     modules_of,
+    own_modules,
 )
 
 LESSONS = load_lessons(TOP / "nbs")
@@ -176,6 +178,7 @@ FAULTS = {
     "a path in a table": (check_outputs, show("display_data", data={"text/html": "<td>/tmp/ab/x.jpg</td>"})),
     "a timing": (check_timings, show("stream", name="stdout", text="took 1.25 s")),
     "a speed": (check_timings, show("display_data", data={"text/plain": "240 images/s"})),
+    "a cell that only the site folds": (check_tags, tag(6, FOLDED_TAG)),
     "a tag with a typing error": (check_tags, tag(6, "nbval-ignore-ouput")),
     "too much that is not compared": (check_tags, ignore_many),
     "a marker as a comment": (check_tags, replace(6, "assert", "# NBVAL_IGNORE_OUTPUT\nassert")),
@@ -208,7 +211,8 @@ def test_check_passes_what_is_right_and_finds_each_fault(check: Check) -> None:
 def test_modules_of_a_notebook() -> None:
     notebook = make_notebook()
     notebook.cells.append(new_code_cell("#| export other\nclass Other: ..."))
-    assert modules_of(notebook) == {"adding", "other"}
+    assert modules_of(notebook) == own_modules("sample", notebook) == {"adding", "other"}
+    assert own_modules("00_first_classifier", new_notebook()) == {"first_classifier"}
 
 
 def test_tagged_error_is_allowed() -> None:

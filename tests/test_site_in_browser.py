@@ -115,6 +115,11 @@ def test_every_picture_has_a_text(pages: dict[str, Page]) -> None:
     assert silent == []
 
 
+def test_what_is_folded_says_what_it_is(site: Path) -> None:
+    page = (site / "00_first_classifier.html").read_text(encoding="utf-8")
+    assert page.count("Show the solution") == 3 and page.count("Show what is asserted") > 3
+
+
 def set_phone(browser: webdriver.Chrome) -> None:
     """Make the browser show pages as a phone does."""
     metrics = {"width": PHONE[0], "height": PHONE[1], "deviceScaleFactor": 2, "mobile": True}

@@ -11,7 +11,7 @@ nb_execution_mode = "off"
 # The notebooks hold no widgets, and a page must not ask another host for anything.
 nb_ipywidgets_js = {}
 nb_merge_streams = True
-# The only cells that are folded are solutions.
+# Cells that only assert are folded too; build_site.py gives these other words.
 nb_code_prompt_show = "Show the solution"
 nb_code_prompt_hide = "Hide the solution"
 myst_heading_anchors = 3
