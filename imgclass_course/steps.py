@@ -1,5 +1,8 @@
 """Training a Keras head in steps: its batches, the intervals at which it is measured, and its best state."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,6 +63,21 @@ def compile_head(
     # Compiling so small a network with XLA takes longer than it saves.
     options = {"metrics": ["accuracy"], "jit_compile": False, "steps_per_execution": steps_per_execution}
     head.compile(optimizer, loss, **options)
+
+
+@contextmanager
+def without_retracing_advice() -> Iterator[None]:
+    """Keep back TensorFlow's warning of functions that are traced again: each head is traced once, as it should be."""
+    logger = logging.getLogger("tensorflow")
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return "triggered tf.function retracing" not in record.getMessage()
+
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
 
 
 def keep_best(steps: int) -> "keras.callbacks.Callback":

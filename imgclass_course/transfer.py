@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Sampler', 'FIT_OPTIONS', 'USUAL_VIEWS', 'build_head', 'train_head', 'Fitted', 'fit', 'Retraining', 'retrain']
 
-# %% ../nbs/07_transfer_learning.ipynb #a97a20e1
+# %% ../nbs/07_transfer_learning.ipynb #068be859
 import inspect
 import math
 import os
@@ -29,7 +29,8 @@ from .foundation.store import BottleneckStore
 from .heads import ClassWeight, HeadChoice, KerasHead, check_options
 from .heads import fit_estimator, fit_logistic, is_keras, training_weights
 from .mobilenet import EMBEDDED
-from .steps import batch_dataset, compile_head, keep_best, measured_steps, stretches, whole_dataset
+from .steps import batch_dataset, compile_head, keep_best, measured_steps, stretches
+from .steps import whole_dataset, without_retracing_advice
 
 if TYPE_CHECKING:
     import keras
@@ -45,7 +46,7 @@ def build_head(feature_dim: int, num_classes: int, seed: int = 0) -> "keras.Mode
 
 Sampler = Callable[[np.ndarray, int, int, int], np.ndarray]  # labels, batch size, steps, seed -> rows [steps, batch]
 
-# %% ../nbs/07_transfer_learning.ipynb #245d4f36
+# %% ../nbs/07_transfer_learning.ipynb #73e1f84a
 def train_head(
     vectors: np.ndarray,  # [n, d] float32
     labels: np.ndarray,  # [n] int, from 0
@@ -75,7 +76,8 @@ def train_head(
         data = batch_dataset(vectors, labels, batches[ends[first] : ends[last]], weights)
         epochs = {"initial_epoch": first, "epochs": last, "steps_per_epoch": ends[last] - ends[last - 1]}
         shown = [bar, *callbacks] if last == len(ends) - 1 else [*callbacks]
-        fitted = head.fit(data, callbacks=shown, **epochs, **options)
+        with without_retracing_advice():
+            fitted = head.fit(data, callbacks=shown, **epochs, **options)
         history.append(pd.DataFrame(fitted.history, index=ends[first + 1 : first + 1 + len(fitted.epoch)]))
         if head.stop_training:
             break

@@ -279,7 +279,7 @@ def test_logistic_head_neither_trains_nor_labels_with_tensorflow(pictures: Path,
     assert re.search(r"^  red \(score = 0\.[5-9]", child.stdout, re.M)
     assert lines[-2:] == ["imported:", "threads: {1}"]  # more threads spin, where others use the machine too
     found = metrics(tmp_path / "classifier")
-    assert found["head"] == "LogisticHead" and found["strength"] > 0 and "steps" not in found
+    assert found["head"] == "logistic" and found["strength"] > 0 and "steps" not in found
 
 
 def test_logistic_head_writes_what_a_keras_head_writes(imgclass: Run, tmp_path: Path) -> None:
