@@ -1,8 +1,5 @@
 """Training a Keras head in steps: its batches, the intervals at which it is measured, and its best state."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,32 +49,14 @@ def stretches(ends: list[int]) -> list[tuple[int, int]]:
     return [(0, 1), (1, intervals)] if shorter_first else [(0, intervals)]
 
 
-def compile_head(
-    head: "keras.Model", learning_rate: float, loss: Any = None, optimizer: Any = None, steps_per_execution: int = 1
-) -> None:
+def compile_head(head: "keras.Model", learning_rate: float, loss: Any = None, optimizer: Any = None) -> None:
     """Compile a head with a loss and an optimizer of Keras; by default cross-entropy, and Adam with `learning_rate`."""
     import keras
 
     loss = loss or keras.losses.SparseCategoricalCrossentropy(from_logits=not ends_with_softmax(head))
     optimizer = keras.optimizers.get(optimizer) if optimizer else keras.optimizers.Adam(learning_rate)
     # Compiling so small a network with XLA takes longer than it saves.
-    options = {"metrics": ["accuracy"], "jit_compile": False, "steps_per_execution": steps_per_execution}
-    head.compile(optimizer, loss, **options)
-
-
-@contextmanager
-def without_retracing_advice() -> Iterator[None]:
-    """Keep back TensorFlow's warning of functions that are traced again: each head is traced once, as it should be."""
-    logger = logging.getLogger("tensorflow")
-
-    def is_other(record: logging.LogRecord) -> bool:
-        return "triggered tf.function retracing" not in record.getMessage()
-
-    logger.addFilter(is_other)
-    try:
-        yield
-    finally:
-        logger.removeFilter(is_other)
+    head.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
 
 
 def keep_best(steps: int) -> "keras.callbacks.Callback":

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Sampler', 'FIT_OPTIONS', 'USUAL_VIEWS', 'build_head', 'train_head', 'Fitted', 'fit', 'Retraining', 'retrain']
 
-# %% ../nbs/07_transfer_learning.ipynb #068be859
+# %% ../nbs/07_transfer_learning.ipynb #a97a20e1
 import inspect
 import math
 import os
@@ -29,8 +29,7 @@ from .foundation.store import BottleneckStore
 from .heads import ClassWeight, HeadChoice, KerasHead, check_options
 from .heads import fit_estimator, fit_logistic, is_keras, training_weights
 from .mobilenet import EMBEDDED
-from .steps import batch_dataset, compile_head, keep_best, measured_steps, stretches
-from .steps import whole_dataset, without_retracing_advice
+from .steps import batch_dataset, compile_head, keep_best, measured_steps, stretches, whole_dataset
 
 if TYPE_CHECKING:
     import keras
@@ -46,7 +45,7 @@ def build_head(feature_dim: int, num_classes: int, seed: int = 0) -> "keras.Mode
 
 Sampler = Callable[[np.ndarray, int, int, int], np.ndarray]  # labels, batch size, steps, seed -> rows [steps, batch]
 
-# %% ../nbs/07_transfer_learning.ipynb #73e1f84a
+# %% ../nbs/07_transfer_learning.ipynb #2b989add
 def train_head(
     vectors: np.ndarray,  # [n, d] float32
     labels: np.ndarray,  # [n] int, from 0
@@ -62,10 +61,9 @@ def train_head(
     optimizer: Any = None,  # of Keras; None: Adam with `learning_rate`
     sampler: Sampler | None = None,  # draws the batches; None: random_batches
     weights: np.ndarray | None = None,  # [n] float, how much each picture counts; None: all alike
-    steps_per_execution: int = 1,  # of Keras: with more, callbacks see fewer steps, and Python rests in between
 ) -> pd.DataFrame:  # index: steps; columns: accuracy, loss and, with validation, val_accuracy, val_loss
     "Train a head on vectors and say how it went."
-    compile_head(head, learning_rate, loss, optimizer, steps_per_execution)
+    compile_head(head, learning_rate, loss, optimizer)
     draw = sampler or (lambda labels, *options: random_batches(len(labels), *options))
     batches = draw(labels, batch_size, steps, seed)
     ends = [0, *measured_steps(steps, min(eval_interval, steps))]
@@ -76,8 +74,7 @@ def train_head(
         data = batch_dataset(vectors, labels, batches[ends[first] : ends[last]], weights)
         epochs = {"initial_epoch": first, "epochs": last, "steps_per_epoch": ends[last] - ends[last - 1]}
         shown = [bar, *callbacks] if last == len(ends) - 1 else [*callbacks]
-        with without_retracing_advice():
-            fitted = head.fit(data, callbacks=shown, **epochs, **options)
+        fitted = head.fit(data, callbacks=shown, **epochs, **options)
         history.append(pd.DataFrame(fitted.history, index=ends[first + 1 : first + 1 + len(fitted.epoch)]))
         if head.stop_training:
             break
@@ -101,7 +98,7 @@ def _make_model(head: HeadChoice, feature_dim: int, num_classes: int, seed: int)
         return build_head(feature_dim, num_classes, seed)
     return head if hasattr(head, "fit") else head(feature_dim, num_classes)
 
-# %% ../nbs/07_transfer_learning.ipynb #090fac38
+# %% ../nbs/07_transfer_learning.ipynb #6c3012c5
 def fit(
     features: Features,  # with rows of the split train; those of validation choose the best state
     head: HeadChoice = "keras",
@@ -131,7 +128,6 @@ def fit(
     keep = [keep_best(steps)] if measured else []
     options = {"eval_interval": eval_interval, "seed": seed, "callbacks": [*keep, *callbacks], "loss": loss}
     options |= {"optimizer": optimizer, "sampler": sampler, "weights": weights, "validation": measured}
-    options["steps_per_execution"] = 1 if callbacks else math.gcd(steps, eval_interval)  # nobody watches single steps
     history = train_head(train.X, train.y, model, steps, batch_size, learning_rate, **options)
     return Fitted(KerasHead(model), history, _best(history))
 

@@ -104,18 +104,6 @@ def test_validation_pictures_are_not_trained_on() -> None:
         np.testing.assert_array_equal(one, two)
 
 
-def test_many_heads_in_a_row_are_trained_in_silence() -> None:
-    program = """
-import numpy as np
-from imgclass_course.transfer import build_head, train_head
-vectors, labels = np.eye(20, 8, dtype=np.float32), np.arange(20) % 2
-for seed in range(7):
-    train_head(vectors, labels, build_head(8, 2, seed), 20, 10, eval_interval=10, steps_per_execution=10)
-"""
-    done = run_python("-c", program)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
 def test_head_starts_from_its_seed() -> None:
     first, same, other = (build_head(8, 3, seed).get_weights()[0] for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, same)
