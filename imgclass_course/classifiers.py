@@ -3,6 +3,7 @@
 The names are scikit-learn's. Evaluation, report, label, page and export take any `Classifier`.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, overload
@@ -43,7 +44,7 @@ class Answer(str):
         return list(self.probabilities.items())[:count]
 
     def __repr__(self) -> str:
-        return f"<{self.picture}: {self.problem or f'{self} {self.probability:.2f}'}>"
+        return f"<{os.path.basename(self.picture)}: {self.problem or f'{self} {self.probability:.2f}'}>"
 
 
 class Head(Protocol):
