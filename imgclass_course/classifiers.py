@@ -4,6 +4,7 @@ The names are scikit-learn's. Evaluation, report, label, page and export take an
 """
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, overload
@@ -88,14 +89,14 @@ class Classifier(Protocol):
         ...
 
 
-class PictureClassifier:
+class PictureClassifier(ABC):
     """`predict_proba`, `predict` and `score` for whatever turns pictures into probabilities."""
 
     classes_: Sequence[str]
 
+    @abstractmethod
     def outcomes(self, pictures: Sequence[Picture]) -> list[Outcome]:
         """Return the probabilities [k] float of each picture, or why it cannot be read."""
-        raise NotImplementedError
 
     def _named(self, pictures: Pictures) -> list[tuple[str, Outcome]]:
         given = list(as_pictures(pictures))

@@ -17,7 +17,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from support import SMALL, child_environment, encode, gradient, plain_backbone, run_python
 
 from imgclass_course.backbones import Backbone
-from imgclass_course.classifiers import ImageClassifier
+from imgclass_course.classifiers import ImageClassifier, PictureClassifier
 from imgclass_course.foundation.errors import ClassifierError
 from imgclass_course.foundation.litert import LiteRTGraph
 from imgclass_course.foundation.picture_files import read_image
@@ -88,6 +88,14 @@ def test_what_is_no_picture_says_why_and_the_others_go_on(trained: Retraining, t
     assert trained.classifier.score([b"words", good], ["red", str(answers[1])]) == 0.5
     with pytest.raises(ClassifierError, match="no class 'pink'"):
         trained.classifier.score([good], ["pink"])
+
+
+def test_classifier_that_turns_no_picture_into_probabilities_cannot_be_made() -> None:
+    class Unfinished(PictureClassifier):
+        classes_ = ("a", "b")
+
+    with pytest.raises(TypeError, match="outcomes"):
+        Unfinished()
 
 
 # Saving and loading

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def _check_range(name: str, low: float, high: float) -> None:
 @exercise("Go through the table of twelve: does it vary on this belt? If it does not, leave it out. Mind the units.")
 def belt(answer: AugmentationPipeline) -> str:
     """Exercise 1: exactly what varies on a conveyor belt, and nothing that tells the classes apart."""
-    steps = getattr(answer, "steps", None)  # no isinstance: the lesson defines its own AugmentationPipeline
+    steps: Any = getattr(answer, "steps", None)  # no isinstance: the lesson defines its own AugmentationPipeline
     expect(isinstance(steps, tuple), f"What `build_pipeline` returns is wanted here, and this is {describe(answer)}.")
     ranges = {name: (low, high) for name, low, high in steps}
     for name in ranges:
@@ -107,8 +108,8 @@ def _sides(image: np.ndarray, smallest: int, largest: int, make: Callable[[int, 
             np.array_equal(view, _view(again, image, seed)),
             f"Seed {seed} gave two different views: the one in the cache is not the one that you would get tomorrow.",
         )
-        side = coarse.get(view.tobytes())
-        expect(side is not None, "This is no picture that `resize_image` made small to a square and large again.")
+        side = coarse.get(view.tobytes(), 0)
+        expect(side > 0, "This is no picture that `resize_image` made small to a square and large again.")
         expect(
             smallest <= side <= largest,
             f"With sides from {smallest} to {largest} seed {seed} went down to {side}.",

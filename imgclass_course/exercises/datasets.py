@@ -11,7 +11,6 @@ from PIL import Image
 
 from imgclass_course.datasets import SURPRISING, ImageFolder, assign_split, dataset_folder
 from imgclass_course.exercises import call, describe, exercise, expect, number
-from imgclass_course.foundation.picture_files import read_image
 from imgclass_course.images import resize_image
 
 SIDE = 16  # pixels of each side at which this module compares drawings
@@ -56,7 +55,7 @@ def _pairs() -> list[Pair]:
 
 @functools.cache
 def _read(path: str) -> np.ndarray:
-    image = read_image(_clipart().root / path)
+    image = _clipart().picture(path).pixels()
     image.setflags(write=False)  # read once and given to the attendee's function again and again
     return image
 
@@ -155,7 +154,7 @@ def _check_expected(expected: float, counted: float) -> None:
     "A picture stays where it was if both draws say training, or both validation, or both test: three products of two "
     "shares each. To count, give `assign_split` the path, 15 and 15, and compare the two lists."
 )
-def changed_sides(expected: float, changed: int) -> str:
+def changed_sides(expected: float, changed: float) -> str:
     """Exercise 2: the share that a draw by path is expected to move, and the pictures of clipart that it moves."""
     before, after = _sides(""), _sides(MOVED_TO)
     truth = int((before != after).sum())

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -126,7 +127,7 @@ def _files(folder: Path) -> dict[str, Path]:
     disc = np.zeros((90, 140, 4), np.uint8)
     rows, columns = np.ogrid[:90, :140]
     disc[(rows - 45) ** 2 + (columns - 70) ** 2 < 1600] = (200, 30, 60, 255)
-    files = {
+    files: dict[str, tuple[Image.Image, str, dict[str, Any]]] = {
         "wide photo": (photo, "photo.png", {}),
         "photo held sideways": (photo, "sideways.png", {"exif": exif}),
         "drawing on transparent ground": (Image.fromarray(disc), "disc.png", {}),
