@@ -115,7 +115,7 @@ def count_plots(notebook: nbformat.NotebookNode) -> int:
     return sum("image/png" in output.get("data", {}) for output in outputs)
 
 
-@pytest.mark.parametrize("lesson", ["00_first_classifier", "01_images", "12_your_own_pictures"])
+@pytest.mark.parametrize("lesson", ["00_first_classifier", "01_images", "06_your_own_pictures"])
 def test_lesson_runs_in_jupyterlab(lab: tuple[str, Path], lesson: str) -> None:
     address, folder = lab
     with open_browser() as browser:
@@ -129,7 +129,7 @@ def test_lesson_runs_in_jupyterlab(lab: tuple[str, Path], lesson: str) -> None:
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     stored = nbformat.read(TOP / "nbs" / f"{lesson}.ipynb", as_version=4)
     assert count_plots(notebook) == count_plots(stored) > 0 and shown
-    if lesson == "12_your_own_pictures":  # which takes its time
+    if lesson == "06_your_own_pictures":  # which takes its time
         assert bar and " left" in bar, "no progress bar was seen"
     outputs = [output for cell in code for output in cell.outputs]
     assert not any("<progress" in output.get("data", {}).get("text/html", "") for output in outputs)
@@ -177,8 +177,8 @@ def test_exercise_answers_back(lab: tuple[str, Path]) -> None:
 def test_tensorboard_opens_in_its_lesson(lab: tuple[str, Path]) -> None:
     address, folder = lab
     with open_browser((1400, 1400)) as browser:
-        open_lesson(browser, address, "08_training_runs.ipynb")
-        notebook, _ = run_all(browser, folder / "08_training_runs.ipynb", 300)
+        open_lesson(browser, address, "10_training_runs.ipynb")
+        notebook, _ = run_all(browser, folder / "10_training_runs.ipynb", 300)
         assert errors(notebook) == []
         frame = wait_for(lambda: browser.find_element(By.CSS_SELECTOR, "iframe[id^=tensorboard]"), "TensorBoard")
         browser.execute_script("arguments[0].scrollIntoView({block: 'start'})", frame)

@@ -1,4 +1,4 @@
-"""Checks of the exercises of lesson 11."""
+"""Checks of the exercises of lesson 13."""
 
 import random
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Checks of the exercises of lesson 05c."""
+"""Checks of the exercises of lesson A2."""
 
 import os
 import tempfile

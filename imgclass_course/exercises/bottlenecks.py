@@ -1,4 +1,4 @@
-"""Checks of the exercises of lesson 06."""
+"""Checks of the exercises of lesson 09."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Checks of the exercises of lesson 02."""
+"""Checks of the exercises of lesson 07."""
 
 import functools
 import io

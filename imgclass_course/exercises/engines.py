@@ -1,4 +1,4 @@
-"""Checks of the exercises of lesson 05b."""
+"""Checks of the exercises of lesson A1."""
 
 import threading
 import time

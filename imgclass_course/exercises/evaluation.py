@@ -1,4 +1,4 @@
-"""Checks of the exercises of lesson 04."""
+"""Checks of the exercises of lesson 08."""
 
 import math
 from collections.abc import Callable

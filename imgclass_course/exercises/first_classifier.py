@@ -63,7 +63,7 @@ def half_the_pictures(guess: float, result: Any) -> str:
     return (
         f"{_interval(accuracy)} of the test pictures are named rightly. You guessed {expected:.0%}: {came_true}. Compare "
         "the interval with the one above: do the two overlap? Then so few test pictures cannot tell what the other half "
-        "was worth, and lesson 04 says how many could."
+        "was worth, and lesson 08 says how many could."
     )
 
 

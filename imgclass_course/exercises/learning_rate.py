@@ -1,4 +1,4 @@
-"""Checks of the exercises of lesson 09."""
+"""Checks of the exercises of lesson 11."""
 
 import math
 import sys

@@ -1,4 +1,4 @@
-"""Checks of the exercises of lesson 05."""
+"""Checks of the exercises of lesson 04."""
 
 import functools
 from collections.abc import Callable, Sequence

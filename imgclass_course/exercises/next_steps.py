@@ -1,4 +1,4 @@
-"""Checks of the exercises of lesson 12."""
+"""Checks of the exercises of lesson 06."""
 
 import tempfile
 from collections.abc import Callable

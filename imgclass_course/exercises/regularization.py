@@ -1,4 +1,4 @@
-"""Checks of the exercises of lesson 10."""
+"""Checks of the exercises of lesson 12."""
 
 import math
 from collections.abc import Callable

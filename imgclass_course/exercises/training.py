@@ -1,4 +1,4 @@
-"""Checks of the exercises of lesson 08."""
+"""Checks of the exercises of lesson 10."""
 
 import os
 from collections.abc import Callable, Sequence

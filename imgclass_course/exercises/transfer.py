@@ -1,4 +1,4 @@
-"""Checks of the exercises of lesson 07."""
+"""Checks of the exercises of lesson 05."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Measures for the exercises of lesson 11: two ways of splitting augmented views, and a test on the training views."""
+"""Measures for the exercises of lesson 13: two ways of splitting augmented views, and a test on the training views."""
 
 from dataclasses import replace
 from functools import cache

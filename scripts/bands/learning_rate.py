@@ -1,4 +1,4 @@
-"""What is measured for the bands of lesson 09: plain SGD and Adam at each rate, on validation and training pictures."""
+"""What is measured for the bands of lesson 11: plain SGD and Adam at each rate, on validation and training pictures."""
 
 import functools
 from collections.abc import Callable

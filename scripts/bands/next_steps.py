@@ -1,4 +1,4 @@
-"""Measures for the exercises of lesson 12: what `suspects` finds where a third of the pictures is misplaced."""
+"""Measures for the exercises of lesson 06: what `suspects` finds where a third of the pictures is misplaced."""
 
 from functools import cache
 

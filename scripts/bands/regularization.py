@@ -1,4 +1,4 @@
-"""What is measured for the bands of lesson 10: heads under a weight decay that is far too large."""
+"""What is measured for the bands of lesson 12: heads under a weight decay that is far too large."""
 
 import functools
 from collections.abc import Callable

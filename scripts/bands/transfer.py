@@ -1,4 +1,4 @@
-"""What the exercises of lesson 07 measure, run with a seed, and what typical mistakes measure instead."""
+"""What the exercises of lesson 05 measure, run with a seed, and what typical mistakes measure instead."""
 
 import tempfile
 from functools import cache

@@ -1,4 +1,4 @@
-"""Answers to the exercises of lesson 11."""
+"""Answers to the exercises of lesson 13."""
 
 import random
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Answers to the exercises of lesson 05c."""
+"""Answers to the exercises of lesson A2."""
 
 import tempfile
 import uuid

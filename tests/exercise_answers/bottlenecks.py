@@ -1,4 +1,4 @@
-"""Answers to the exercises of lesson 06."""
+"""Answers to the exercises of lesson 09."""
 
 import hashlib
 import sqlite3

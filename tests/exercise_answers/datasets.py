@@ -1,4 +1,4 @@
-"""Answers to the exercises of lesson 02."""
+"""Answers to the exercises of lesson 07."""
 
 from collections.abc import Callable
 

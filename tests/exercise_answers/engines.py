@@ -1,4 +1,4 @@
-"""Answers to the exercises of lesson 05b."""
+"""Answers to the exercises of lesson A1."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed

@@ -1,4 +1,4 @@
-"""Answers to the exercises of lesson 04."""
+"""Answers to the exercises of lesson 08."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Answers to the exercises of lesson 05."""
+"""Answers to the exercises of lesson 04."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Answers to the exercises of lesson 12."""
+"""Answers to the exercises of lesson 06."""
 
 from pathlib import Path
 

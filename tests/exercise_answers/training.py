@@ -1,4 +1,4 @@
-"""Answers to the exercises of lesson 08."""
+"""Answers to the exercises of lesson 10."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""Answers to the exercises of lesson 07."""
+"""Answers to the exercises of lesson 05."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
