@@ -24,6 +24,7 @@ from imgclass_course.evaluation import (
     plot_confusion,
     plot_curves,
     resampled_interval,
+    verdict,
     worst_mistakes,
 )
 from imgclass_course.foundation.errors import ClassifierError
@@ -290,3 +291,38 @@ def test_corrected_intervals_keep_their_promise_over_folds_and_seeds() -> None:
 def test_seeds_of_one_split_need_no_correction() -> None:
     worlds = list(np.random.default_rng(0).normal(0.02, 0.01, size=(2000, 3)))
     assert 0.94 < share_held(worlds, 0, 0.02) < 0.96 < share_held(worlds, 0.2, 0.02)
+
+
+@pytest.mark.parametrize(
+    ("interval", "word"),
+    [
+        ((0.001, 0.5), "better"),
+        ((0.001, 0.01), "better"),  # small, and not by chance
+        ((-0.5, -0.001), "worse"),
+        ((-0.02, 0.02), "no difference"),
+        ((0.0, 0.0), "no difference"),
+        ((-0.02, 0.021), "inconclusive"),
+        ((-0.021, 0.02), "inconclusive"),
+        ((-0.4, 0.4), "inconclusive"),
+        (Interval(0.3, 0.1, 0.5), "better"),  # its mean comes first
+        (Interval(0.3, -0.1, 0.7), "inconclusive"),
+        (PairedComparison(282, 0, 1, 58).interval, "no difference"),
+        (PairedComparison(200, 41, 42, 58).interval, "inconclusive"),
+    ],
+)
+def test_a_verdict_says_what_the_interval_carries_and_no_more(interval: tuple[float, ...], word: str) -> None:
+    assert verdict(interval) == word
+    *_, low, high = interval
+    opposite = {"better": "worse", "worse": "better"}
+    assert verdict((-high, -low)) == opposite.get(word, word), "the other way round"
+
+
+def test_what_is_worth_a_word_can_be_chosen() -> None:
+    assert verdict((-0.03, 0.04), worth=0.05) == "no difference"
+    assert verdict((-0.001, 0.001), worth=0) == "inconclusive"
+
+
+@pytest.mark.parametrize(("interval", "worth"), [((0.2, 0.1), 0.02), ((0.1, np.nan), 0.02), ((0.1, 0.2), -1)])
+def test_no_verdict_on_what_is_no_interval(interval: tuple[float, float], worth: float) -> None:
+    with pytest.raises(ValueError, match="No interval of a difference"):
+        verdict(interval, worth)
