@@ -107,10 +107,11 @@ check-tests: $(STAMP) browser
 	@$(BIN)/coverage report --fail-under=95
 
 # Twice, in random order: a lesson must not need what another one, or its own last run, left behind. The second time in a
-# copy: it must not need the place where it lies, either. `check-tree` sees what a lesson leaves in nbs/.
+# copy, with the solutions of its exercises: it must not need the place where it lies, either. `check-tree` sees what a
+# lesson leaves in nbs/.
 ORDER = $$(ls nbs/*.ipynb | xargs -n 1 basename | sort -R)
 check-lessons: $(STAMP)
-	@rm -rf build/nbs && mkdir -p build && cp -r nbs build/nbs
+	@rm -rf build/nbs && mkdir -p build && $(BIN)/python scripts/unfold_solutions.py build/nbs
 	@order="$$(for folder in nbs build/nbs; do for lesson in $(ORDER); do echo $$folder/$$lesson; done; done)"; \
 	  echo "== Lessons, twice:" $$order; $(PYTEST) --nbval $$order
 

@@ -5,12 +5,15 @@
     python scripts/normalise_notebooks.py FILE...    # only these
 
 nbdev's cleaning comes first. It sets every execution count to null, which nbval rejects, so the counts are then set to
-1..n in the order of the cells. Cell ids are made from the cells' content: the same lesson has the same ids however it
+1..n in the order of the cells. Pictures are kept in few colours, which makes them a third as large, and what a widget
+drew is left out: only a running kernel can move it. Cell ids are made from the cells' content: the same lesson has the same ids however it
 was written, and nbdev-export, which copies the ids into the library, changes only what was edited.
 """
 
 import argparse
+import base64
 import hashlib
+import io
 import os
 import sys
 from pathlib import Path
@@ -19,12 +22,15 @@ import nbformat
 from nbdev.clean import clean_nb
 from nbdev.config import get_config
 from nbformat import NotebookNode
+from PIL import Image
 
 TOP = Path(__file__).resolve().parent.parent
 
-# The same in every notebook, whatever machine or Python it was last run with.
-KERNELSPEC = {"display_name": "python3", "language": "python", "name": "python3"}
+# The same in every notebook, whatever machine or Python it was last run with. The name is the one that JupyterLab writes:
+# with another one, a notebook would count as changed as soon as it is opened.
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE_INFO = {"name": "python"}
+FOLDED_TAG, WIDGET_TAG = "hide-input", "widget"
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
@@ -87,6 +93,41 @@ def join_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
     return joined
 
 
+def fold(notebook: NotebookNode) -> None:
+    """Fold cells in JupyterLab too that the site folds because of their tag."""
+    for cell in code_cells(notebook):
+        if FOLDED_TAG in cell.metadata.get("tags", []):
+            cell.metadata["jupyter"] = {"source_hidden": True}
+        else:
+            cell.metadata.pop("jupyter", None)
+
+
+def shrink(png: str) -> str:
+    """Return a picture, base64, in at most 256 colours; one that has a table of colours already stays as it is."""
+    image = Image.open(io.BytesIO(base64.b64decode(png)))
+    if image.mode == "P":
+        return png
+    few = io.BytesIO()
+    opaque = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA")).convert("RGB")
+    opaque.quantize(256, kmeans=1, dither=Image.Dither.NONE).save(few, "PNG", optimize=True)
+    return base64.b64encode(few.getvalue()).decode()
+
+
+def shrink_pictures(notebook: NotebookNode) -> None:
+    """Keep the pictures among the outputs in few colours."""
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                output.data["image/png"] = shrink(output.data["image/png"])
+
+
+def leave_widgets_out(notebook: NotebookNode) -> None:
+    """Store nothing for a widget; the cell after it shows the same as a still picture."""
+    for cell in code_cells(notebook):
+        if WIDGET_TAG in cell.metadata.get("tags", []):
+            cell.outputs = []
+
+
 def normalise(notebook: NotebookNode) -> None:
     """Change `notebook` in place into its normal form. Raises `nbformat.ValidationError` if that is not valid."""
     trim_sources(notebook)
@@ -94,6 +135,9 @@ def normalise(notebook: NotebookNode) -> None:
     set_ids(notebook)
     clean(notebook)
     set_metadata(notebook)
+    fold(notebook)
+    leave_widgets_out(notebook)
+    shrink_pictures(notebook)
     set_execution_counts(notebook)
     for cell in code_cells(notebook):
         cell.outputs = join_streams(cell.outputs)

@@ -23,16 +23,22 @@ MAX_CLASS_CELL_LINES = 75  # of a cell that is one class: its methods stand in i
 MAX_FUNCTION_LINES = 20
 MAX_MODULE_STATEMENTS = 260  # about 250; a signature counts as one, docstrings as none
 MAX_FILE_BYTES = 900_000
+MAX_COLUMNS = 88  # of a line that a reader sees: a page of the site shows no more
+LINES_UNTIL_SHOWN = 10  # lines of code that a reader sees before the first thing to look at
 CELLS_UNTIL_PROVED = 3
 
 # Tags that something reads. A tag with a typing error would silently do nothing.
 IGNORE_TAGS = {"nbval-ignore-output", "nbval-skip"}
 ERROR_TAGS = {"raises-exception", "nbval-raises-exception"}
-SOLUTION_TAG = "hide-cell"  # the site folds such a cell
-SOLUTION_METADATA = {"source_hidden": True}  # and JupyterLab one with this
-FOLDED_TAG = "hide-input"  # a cell that only asserts what was seen above it; folded by the same two
+FOLDED_TAG = "hide-input"  # set-up, and cells that only assert what was seen above them: the site folds them
+FOLDED_METADATA = {"source_hidden": True}  # and JupyterLab those with this
+WIDGET_TAG = "widget"  # shown where somebody can move it; the stored notebook holds the still picture beside it
 KNOWN_TAGS = IGNORE_TAGS | ERROR_TAGS | {"parameters", "nbval-check-output", "skip-execution"}
-KNOWN_TAGS |= {SOLUTION_TAG, FOLDED_TAG}
+KNOWN_TAGS |= {FOLDED_TAG, WIDGET_TAG}
+
+# Folded text is folded in JupyterLab, Colab, VS Code and on GitHub alike; folded cells of code are not.
+SOLUTION = re.compile(r"<details><summary>Solution</summary>\n\n```python\n(.*)\n```\n\n</details>", re.DOTALL)
+QUESTION = re.compile(r"^\*[^*]+\?\*$", re.MULTILINE)
 
 # Hosted notebooks start without the package, and the library alone lacks what lessons need, such as imgaug. A wheel
 # that was uploaded beside the lesson is found too.
@@ -192,12 +198,14 @@ def imported_modules(tree: ast.Module) -> set[str]:
 
 
 def check_opening(lesson: Lesson) -> list[str]:
-    """Title, subtitle (the module's docstring), and the three labelled lines."""
+    """Title, subtitle (the module's docstring), a question in italics, and the three labelled lines."""
     first = lesson.notebook.cells[0]
     lines = [line for line in first.source.splitlines() if line.strip()]
     if first.cell_type != "markdown" or len(lines) < 2 or not lines[0].startswith("# "):
         return ["the first cell is not Markdown that opens with a `# ` title"]
     problems = [] if lines[1].startswith("> ") else ["the line after the title is not a `> ` subtitle"]
+    if not QUESTION.search(first.source):
+        problems.append("the opening has no line with a question in italics: *How ...?*")
     labels = [label for line in lines for label in OPENING_LABELS if line.startswith(label)]
     if labels != list(OPENING_LABELS):
         problems.append(f"the opening lacks one of these labels, in this order: {', '.join(OPENING_LABELS)}")
@@ -220,34 +228,33 @@ def check_closing(lesson: Lesson) -> list[str]:
     return problems
 
 
-def checked(cell: NotebookNode) -> str | None:
-    """Return the name of the check that `cell` ends on, of `check.NAME(...)` or of what it calls a verdict."""
-    calls = [node for node in ast.walk(parse(cell)) if isinstance(node, ast.Call)]
-    names = [call.func.attr for call in calls if ast.unparse(call.func).startswith("check.")]
-    return names[-1] if names else None
+def solution_of(cell: NotebookNode) -> str | None:
+    """Return the code of the solution that `cell` holds, None where it holds none."""
+    found = SOLUTION.fullmatch(cell.source) if cell.cell_type == "markdown" else None
+    return found[1] if found else None
+
+
+def checked(source: str) -> str | None:
+    """Return the name of the check that code ends on, of `check.NAME(...)`."""
+    last = ast.parse(MAGIC.sub(r"\1pass", source)).body[-1:]
+    call = last[0].value if last and isinstance(last[0], ast.Expr) else None
+    called = ast.unparse(call.func) if isinstance(call, ast.Call) else ""
+    return called.removeprefix("check.") if called.startswith("check.") else None
 
 
 def check_exercises(lesson: Lesson) -> list[str]:
-    """Each exercise is a cell to fill in, still open, and a folded solution, asserted to be right."""
+    """Each exercise is a cell to fill in, still open, and a solution in folded text, which CI runs."""
     _, code = section(lesson, CLOSING_HEADINGS[1])
-    answers = [cell for cell in code if checked(cell) and SOLUTION_TAG not in tags(cell)]
-    solutions = [cell for cell in code if SOLUTION_TAG in tags(cell)]
-    if len(answers) != EXERCISES or [checked(cell) for cell in answers] != [checked(cell) for cell in solutions]:
+    answers = [cell for cell in code if checked(cell.source)]
+    solutions = [solution for cell in lesson.notebook.cells if (solution := solution_of(cell))]
+    if len(answers) != EXERCISES or [checked(cell.source) for cell in answers] != [checked(one) for one in solutions]:
         return [f"`## Exercises` has not {EXERCISES} cells that end on `check.NAME(...)`, each with its solution"]
-    problems = []
-    for answer, solution in zip(answers, solutions, strict=True):
-        name = checked(answer)
-        if not any("Open:" in text for text in texts(answer)):
-            problems.append(f"the cell to fill in for `{name}` does not say that it is open")
-        if not solution.source.startswith("# Solution\n"):  # JupyterLab shows the first line of what it folds
-            problems.append(f"the solution of `{name}` does not begin with the line `# Solution`")
-        if solution.outputs:  # JupyterLab unfolds outputs when all cells are run
-            problems.append(f"the solution of `{name}` shows something: that gives the answer away")
-        if ".right" not in solution.source or not has_test(parse(solution)):
-            problems.append(f"the solution of `{name}` does not assert that it is right")
-        if solution.metadata.get("jupyter") != SOLUTION_METADATA:
-            problems.append(f"the solution of `{name}` is not folded: its metadata lack jupyter: {SOLUTION_METADATA}")
-    return problems
+    open_ones = {cell.id for cell in answers if any("Open:" in text for text in texts(cell))}
+    return [
+        f"the cell to fill in for `{checked(cell.source)}` does not say that it is open"
+        for cell in answers
+        if cell.id not in open_ones
+    ]
 
 
 def check_installation(lesson: Lesson) -> list[str]:
@@ -346,9 +353,11 @@ def check_tags(lesson: Lesson) -> list[str]:
     """Only tags that something reads, few outputs that are not compared, and no marker that ends up in the library."""
     problems = [f"unknown tag `{tag}`" for cell in lesson.code_cells for tag in sorted(tags(cell) - KNOWN_TAGS)]
     for cell in lesson.code_cells:
-        if FOLDED_TAG in tags(cell) and cell.metadata.get("jupyter") != SOLUTION_METADATA:
+        if FOLDED_TAG in tags(cell) and cell.metadata.get("jupyter") != FOLDED_METADATA:
             problems.append(f"cell {cell.execution_count} is folded on the site only: its metadata lack jupyter")
-    ignored = sum(bool(tags(cell) & IGNORE_TAGS) for cell in lesson.code_cells)
+        if WIDGET_TAG in tags(cell) and (cell.outputs or not tags(cell) & IGNORE_TAGS):
+            problems.append(f"cell {cell.execution_count} is a widget: its output is neither stored nor compared")
+    ignored = sum(bool(tags(cell) & IGNORE_TAGS) and WIDGET_TAG not in tags(cell) for cell in lesson.code_cells)
     allowed = max(4, len(lesson.code_cells) // 5)
     if ignored > allowed:
         problems.append(f"{ignored} cells are not compared (at most {allowed})")
@@ -382,7 +391,7 @@ def reached(trees: list[ast.Module], definitions: list[Definition]) -> set[str]:
 def check_proved(lesson: Lesson) -> list[str]:
     """Each public function and class is used, beside an assertion, soon after its definition."""
     problems = []
-    cells = [cell for cell in lesson.code_cells if SOLUTION_TAG not in tags(cell)]
+    cells = lesson.code_cells
     where = f"in the {CELLS_UNTIL_PROVED} code cells after it"
     for place, cell in enumerate(cells):
         trees = [parse(later) for later in cells[place + 1 : place + 1 + CELLS_UNTIL_PROVED]]
@@ -415,6 +424,35 @@ def check_imports(lesson: Lesson) -> list[str]:
     return problems
 
 
+def is_folded(cell: NotebookNode) -> bool:
+    """Return whether a reader does not see the code of `cell`."""
+    return FOLDED_TAG in tags(cell)
+
+
+def visible_lines(cell: NotebookNode) -> list[str]:
+    """Return the lines of code that a reader sees in `cell`, without nbdev's directives."""
+    return [line for line in cell.source.splitlines() if line.strip() and not line.startswith("#|")]
+
+
+def check_reading(lesson: Lesson) -> list[str]:
+    """Nothing is cut off on a page, there is something to look at soon, and no wall of assertions stands in the way."""
+    cells = [cell for cell in lesson.code_cells if not is_folded(cell)]
+    wide = [line for cell in cells for line in visible_lines(cell) if len(line) > MAX_COLUMNS]
+    problems = [f"a line of {len(line)} columns (at most {MAX_COLUMNS}): {line.strip()[:40]}..." for line in wide]
+    before = 0
+    for cell in cells:
+        if cell.outputs:
+            break
+        before += len(visible_lines(cell))
+    if before > LINES_UNTIL_SHOWN:
+        problems.append(f"{before} lines of code before the first thing to look at (at most {LINES_UNTIL_SHOWN})")
+    for cell in cells:
+        statements = parse(cell).body
+        if statements and all(isinstance(statement, ast.Assert) for statement in statements):
+            problems.append(f"cell {cell.execution_count} only asserts, and is not folded (tag `{FOLDED_TAG}`)")
+    return problems
+
+
 def check_network(lesson: Lesson) -> list[str]:
     """No cell of the lesson itself opens an address, or installs anything but the course."""
     problems = []
@@ -440,15 +478,18 @@ CHECKS: tuple[Check, ...] = (
     check_size,
     check_proved,
     check_imports,
+    check_reading,
     check_network,
 )
 
 
 def load_lessons(folder: Path) -> list[Lesson]:
-    """Return the lessons in `folder` (files whose names begin with two digits), in teaching order."""
-    notebooks = {path: nbformat.read(path, as_version=4) for path in sorted(folder.glob("[0-9][0-9]*.ipynb"))}
-    taught = frozenset(name for path, notebook in notebooks.items() for name in own_modules(path.stem, notebook))
-    taught |= {f"exercises.{name}" for name in taught}
+    """Return the lessons in `folder`, in teaching order: those with two digits, then the appendix (A and a digit)."""
+    numbered, appendix = sorted(folder.glob("[0-9][0-9]_*.ipynb")), sorted(folder.glob("A[0-9]_*.ipynb"))
+    notebooks = {path: nbformat.read(path, as_version=4) for path in numbered + appendix}
+    # What the appendix explains may be used by any lesson, as what no lesson explains.
+    taught = frozenset(name for path in numbered for name in own_modules(path.stem, notebooks[path]))
+    taught |= {f"exercises.{name}" for path in notebooks for name in own_modules(path.stem, notebooks[path])}
     lessons: list[Lesson] = []
     earlier: frozenset[str] = frozenset()
     for path, notebook in notebooks.items():

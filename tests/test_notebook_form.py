@@ -10,9 +10,9 @@ from notebook_form import (
     FOLDED_TAG,
     INSTALLATION,
     MAX_FILE_BYTES,
-    SOLUTION_METADATA,
-    SOLUTION_TAG,
+    MAX_COLUMNS,
     TOP,
+    WIDGET_TAG,
     Check,
     Lesson,
     check_closing,
@@ -26,6 +26,7 @@ from notebook_form import (
     check_outputs,
     check_parameters,
     check_proved,
+    check_reading,
     check_size,
     check_tags,
     check_timings,
@@ -35,9 +36,9 @@ from notebook_form import (
 )
 
 LESSONS = load_lessons(TOP / "nbs")
-OPENING = "# Title\n> Subtitle.\n\n**You will be able to** add.\n\n**You need** nothing.\n\n**Time** 1 minute."
+OPENING = "# Title\n> Subtitle.\n\n*What is three?*\n\n**You will be able to** add.\n\n**You need** nothing.\n\n**Time** 1 minute."
 SUMMARY = "## What you saw\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n## Exercises\n\nFill in."
-SOLUTION = "# Solution\nverdict = check.three(3)\nassert verdict.right, verdict"
+SOLUTION = "<details><summary>Solution</summary>\n\n```python\ncheck.three(3)\n```\n\n</details>"
 ADD = '#| export\ndef add(a: int, b: int) -> int:\n    "Return the sum."\n    return a + b'
 
 
@@ -53,11 +54,10 @@ def test_there_are_lessons() -> None:
 
 def make_exercise(number: int) -> list[NotebookNode]:
     """Return the heading, the cell to fill in and the solution of one exercise."""
-    folded = {"tags": [SOLUTION_TAG], "jupyter": SOLUTION_METADATA}
     return [
         new_markdown_cell(f"### {number}. Three\n\nWhat is three?"),
         new_code_cell("three = ...\ncheck.three(three)", outputs=[say("Open: there is no answer")]),
-        new_code_cell(SOLUTION, metadata=folded),
+        new_markdown_cell(SOLUTION),
     ]
 
 
@@ -143,6 +143,7 @@ MANY_LINES = "\n" + "\n".join(f"    c{number} = {number}" for number in range(21
 FAULTS = {
     "no title": (check_opening, replace(0, "# Title", "Title")),
     "no subtitle": (check_opening, replace(0, "> Sub", "Sub")),
+    "no question": (check_opening, replace(0, "three?", "three.")),
     "no time": (check_opening, replace(0, "**Time**", "Time")),
     "labels in another order": (check_opening, replace(0, "**You need**", "**Time**")),
     "no section Next": (check_closing, replace(-1, "## Next", "### Next")),
@@ -152,12 +153,10 @@ FAULTS = {
     "two exercises": (check_closing, replace(14, "### 3. ", "")),
     "four exercises": (check_closing, replace(14, "is three?", "is three?\n\n### 4. Four")),
     "nothing to fill in": (check_exercises, replace(9, "check.three", "print")),
-    "no solution": (check_exercises, tag(10)),
+    "no solution": (check_exercises, replace(10, "python", "text")),
     "the solution of another exercise": (check_exercises, replace(10, "check.three", "check.four")),
-    "a solution that is not asserted": (check_exercises, replace(10, "assert ", "")),
-    "a solution in full view": (check_exercises, lambda notebook: notebook.cells[10].metadata.pop("jupyter")),
-    "a solution that gives the answer away": (check_exercises, show("display_data", 10, data={"text/plain": "3"})),
-    "a solution's first line in view": (check_exercises, replace(10, "# Solution\n", "")),
+    "a solution that is not checked": (check_exercises, replace(10, "check.three(3)", "check.three(3)\nthree = 3")),
+    "a solution in full view": (check_exercises, replace(10, "<details>", "")),
     "an exercise that is solved": (check_exercises, show("display_data", 9, data={"text/plain": "Right: it is"})),
     "no installation": (check_installation, replace(1, "%pip install", "print")),
     "no parameters": (check_parameters, tag(2)),
@@ -180,6 +179,7 @@ FAULTS = {
     "a speed": (check_timings, show("display_data", data={"text/plain": "240 images/s"})),
     "a cell that only the site folds": (check_tags, tag(6, FOLDED_TAG)),
     "a tag with a typing error": (check_tags, tag(6, "nbval-ignore-ouput")),
+    "a widget that is compared": (check_tags, tag(6, WIDGET_TAG)),
     "too much that is not compared": (check_tags, ignore_many),
     "a marker as a comment": (check_tags, replace(6, "assert", "# NBVAL_IGNORE_OUTPUT\nassert")),
     "a function that is not used": (check_proved, replace(6, "add(1, 2)", "sum([1, 2])")),
@@ -187,6 +187,9 @@ FAULTS = {
     "a module of a later lesson": (check_imports, replace(4, "images", "transfer")),
     "the exercises of another lesson": (check_imports, replace(4, "imgclass_course", "imgclass_course.exercises.cnn")),
     "a later module as a name": (check_imports, replace(4, ".images import read_image", " import transfer")),
+    "a line that is cut off": (check_reading, replace(6, "assert", f"{'a' * MAX_COLUMNS} = 1\nassert")),
+    "a long way to the first output": (check_reading, replace(4, "from", "a = 1\n" * 10 + "from")),
+    "an assertion in full view": (check_reading, replace(6, "\nadd(1, 2)", "")),
     "a download": (check_network, replace(6, "add(1, 2) ==", "urlopen('https://example.org') ==")),
     "an installation": (check_network, replace(4, "from", "!pip install something\nfrom")),
 }
