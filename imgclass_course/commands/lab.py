@@ -38,7 +38,8 @@ def _start(folder: Path, port: int, no_browser: bool) -> None:
     arguments = [sys.executable, "-m", "jupyterlab"]
     arguments += [f"--ServerApp.root_dir={folder.resolve()}", f"--ServerApp.port={port}"]
     arguments += ["--ServerApp.open_browser=False"] if no_browser else []
-    # Our settings for JupyterLab: without them it asks other hosts for news and newer versions.
+    # Our settings for JupyterLab: without them it asks other hosts for news and newer versions, and calls lessons changed
+    # that nobody has changed.
     paths = [str(assets_folder()), os.environ.get("JUPYTER_CONFIG_PATH")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     if sys.platform == "win32":  # there `execv` gives the terminal back while the server still runs
