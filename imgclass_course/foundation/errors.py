@@ -4,6 +4,10 @@
 class CourseError(Exception):
     """Wrong input, described in one line that says what is wrong and what to do."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows: the line alone, since the way to it through our code helps nobody (IPython)."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class ImageError(CourseError):
     """A file that cannot be read as a picture; the message is the reason."""
