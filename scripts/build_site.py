@@ -9,6 +9,7 @@ pages that the lessons link to come along. Every warning is an error.
 """
 
 import argparse
+import ast
 import os
 import re
 import shutil
@@ -67,20 +68,26 @@ def describe_plots(notebook: NotebookNode) -> None:
             cell.metadata["mystnb"] = {"image": {"alt": f"Plot. {said}"[:300]}}
 
 
-def name_folded_assertions(notebook: NotebookNode) -> None:
-    """Say above each cell tagged `hide-input` that an assertion is folded there, and not a solution."""
-    for cell in notebook.cells:
-        if "hide-input" in cell.metadata.get("tags", []):
-            said = {"code_prompt_show": "Show what is asserted", "code_prompt_hide": "Hide what is asserted"}
-            cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **said}
+def is_folded(cell: NotebookNode) -> bool:
+    """Return whether the lesson folds a cell."""
+    return "hide-input" in cell.metadata.get("tags", [])
+
+
+def only_imports(cell: NotebookNode) -> bool:
+    """Return whether a cell of code does nothing but import."""
+    return all(isinstance(statement, ast.Import | ast.ImportFrom | ast.If) for statement in ast.parse(cell.source).body)
 
 
 def keep_what_is_read(notebook: NotebookNode) -> None:
-    """Leave out what is for machines: nbdev's directives, and the cell that installs the course on Colab."""
+    """Leave out what is for machines: nbdev's directives, the installation on Colab, and imports that are folded."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.source = DIRECTIVE.sub("", cell.source)
-    notebook.cells = [cell for cell in notebook.cells if cell.source.strip() and "%pip install" not in cell.source]
+    notebook.cells = [
+        cell
+        for cell in notebook.cells
+        if cell.source.strip() and "%pip install" not in cell.source and not (is_folded(cell) and only_imports(cell))
+    ]
 
 
 def prepare(path: Path) -> NotebookNode:
@@ -92,7 +99,6 @@ def prepare(path: Path) -> NotebookNode:
         if cell.cell_type == "markdown":
             cell.source = rewrite_links(cell.source, "nbs")
     describe_plots(notebook)
-    name_folded_assertions(notebook)
     return notebook
 
 
@@ -100,7 +106,8 @@ def lessons() -> Iterator[Path]:
     """Yield the notebooks in the order of the site."""
     folder = TOP / "nbs"
     yield folder / "index.ipynb"
-    yield from sorted(folder.glob("[0-9][0-9]*.ipynb"))
+    yield from sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    yield from sorted(folder.glob("A[0-9]_*.ipynb"))
 
 
 def title(notebook: NotebookNode) -> str:

@@ -6,8 +6,8 @@
 
 nbdev's cleaning comes first. It sets every execution count to null, which nbval rejects, so the counts are then set to
 1..n in the order of the cells. Pictures are kept in few colours, which makes them a third as large, and what a widget
-drew is left out: only a running kernel can move it. Cell ids are made from the cells' content: the same lesson has the same ids however it
-was written, and nbdev-export, which copies the ids into the library, changes only what was edited.
+drew is left out: only a running kernel can move it. Cell ids are made from the cells' content: the same lesson has the
+same ids however it was written, and nbdev-export, which copies the ids into the library, changes only what was edited.
 """
 
 import argparse
@@ -26,8 +26,8 @@ from PIL import Image
 
 TOP = Path(__file__).resolve().parent.parent
 
-# The same in every notebook, whatever machine or Python it was last run with. The name is the one that JupyterLab writes:
-# with another one, a notebook would count as changed as soon as it is opened.
+# The same in every notebook, whatever machine or Python it was last run with. The name is the one that JupyterLab
+# writes: with another one, a notebook would count as changed as soon as it is opened.
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE_INFO = {"name": "python"}
 FOLDED_TAG, WIDGET_TAG = "hide-input", "widget"

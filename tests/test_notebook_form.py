@@ -9,8 +9,8 @@ from notebook_form import (
     CHECKS,
     FOLDED_TAG,
     INSTALLATION,
-    MAX_FILE_BYTES,
     MAX_COLUMNS,
+    MAX_FILE_BYTES,
     TOP,
     WIDGET_TAG,
     Check,
@@ -36,7 +36,8 @@ from notebook_form import (
 )
 
 LESSONS = load_lessons(TOP / "nbs")
-OPENING = "# Title\n> Subtitle.\n\n*What is three?*\n\n**You will be able to** add.\n\n**You need** nothing.\n\n**Time** 1 minute."
+LABELS = "**You will be able to** add.\n\n**You need** nothing.\n\n**Time** 1 minute."
+OPENING = f"# Title\n> Subtitle.\n\n*What is three?*\n\n{LABELS}"
 SUMMARY = "## What you saw\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n## Exercises\n\nFill in."
 SOLUTION = "<details><summary>Solution</summary>\n\n```python\ncheck.three(3)\n```\n\n</details>"
 ADD = '#| export\ndef add(a: int, b: int) -> int:\n    "Return the sum."\n    return a + b'

@@ -8,12 +8,12 @@ html_title = "Image classification, a course that is a library"
 
 extensions = ["myst_nb"]
 nb_execution_mode = "off"
-# The notebooks hold no widgets, and a page must not ask another host for anything.
+# The notebooks store no widgets, and a page must not ask another host for anything.
 nb_ipywidgets_js = {}
 nb_merge_streams = True
-# Cells that only assert are folded too; build_site.py gives these other words.
-nb_code_prompt_show = "Show the solution"
-nb_code_prompt_hide = "Hide the solution"
+# What is folded is what holds the things that were seen.
+nb_code_prompt_show = "Show what is asserted"
+nb_code_prompt_hide = "Hide what is asserted"
 myst_heading_anchors = 3
 
 html_theme = "sphinx_book_theme"
