@@ -14,15 +14,17 @@ from imgclass_course.evaluation import (
     UNREADABLE,
     Accuracy,
     Evaluation,
+    Gap,
     Interval,
-    Overfitting,
     PairedComparison,
+    block_order,
     compare_paired,
     confusion_shares,
     evaluate,
     most_confused,
     plot_confusion,
     plot_curves,
+    reliability,
     resampled_interval,
     verdict,
     worst_mistakes,
@@ -127,9 +129,9 @@ def test_worst_mistakes_are_the_surest_ones() -> None:
     assert worst_mistakes(evaluation).tolist() == [1, 2, 3] and worst_mistakes(evaluation, 1).tolist() == [1]
 
 
-def test_overfitting_is_said_only_where_it_is_sure() -> None:
-    assert Overfitting(Accuracy(100, 100), Accuracy(50, 100)).verdict.startswith("overfits")
-    assert Overfitting(Accuracy(10, 10), Accuracy(9, 10)).verdict.startswith("no overfitting seen")
+def test_a_gap_is_said_only_where_it_is_sure() -> None:
+    assert Gap(Accuracy(100, 100), Accuracy(50, 100)).verdict.startswith("ahead on its training pictures: +0.500")
+    assert Gap(Accuracy(10, 10), Accuracy(9, 10)).verdict.startswith("no gap seen: +0.100")
 
 
 def test_curves_show_what_there_is() -> None:
@@ -326,3 +328,41 @@ def test_what_is_worth_a_word_can_be_chosen() -> None:
 def test_no_verdict_on_what_is_no_interval(interval: tuple[float, float], worth: float) -> None:
     with pytest.raises(ValueError, match="No interval of a difference"):
         verdict(interval, worth)
+
+
+def test_classes_that_are_mixed_up_stand_beside_each_other() -> None:
+    classes = list("abcdef")
+    counts = pd.DataFrame(20 * np.eye(6, dtype=int), classes, classes)
+    for pair in ("ad", "be", "cf"):
+        counts.loc[pair[0], pair[1]] = counts.loc[pair[1], pair[0]] = 9
+    order = "".join(block_order(counts))
+    assert sorted(order) == classes
+    assert all(pair in order or pair[::-1] in order for pair in ("ad", "be", "cf")), order
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_few_classes_have_an_order_too(k: int) -> None:
+    found = evaluation_of([0] * 3, [0] * 3, list("abc")[:k])  # of some classes no picture
+    found.probabilities[0] = np.nan
+    assert sorted(block_order(found.confusion())) == list("abc")[:k]
+
+
+def test_reliability_counts_every_answer_once_and_leaves_out_what_could_not_be_read() -> None:
+    probabilities = np.array([[0.95, 0.05], [1.0, 0.0], [0.42, 0.58], [np.nan, np.nan], [0.2, 0.8]])
+    table = reliability(Evaluation(["cat", "dog"], np.array([0, 1, 1, 0, 1]), probabilities))
+    assert table["pictures"].tolist() == [1, 1, 2]
+    np.testing.assert_allclose(table["confidence"], [0.58, 0.8, 0.975])
+    assert table["accuracy"].tolist() == [1, 1, 0.5]
+    assert (table["low"] <= table["accuracy"]).all() and (table["accuracy"] <= table["high"]).all()
+
+
+def test_reliability_of_nothing_is_an_empty_table() -> None:
+    assert reliability(Evaluation(["cat", "dog"], np.array([0]), np.full((1, 2), np.nan))).empty
+
+
+def test_what_is_honest_lies_on_the_line() -> None:
+    generator = np.random.default_rng(0)
+    sure = generator.uniform(0.5, 1, 20_000)
+    labels = (generator.uniform(size=len(sure)) > sure).astype(int)
+    table = reliability(Evaluation(["cat", "dog"], labels, np.stack([sure, 1 - sure], axis=1)))
+    np.testing.assert_allclose(table["accuracy"], table["confidence"], atol=0.03)
