@@ -79,11 +79,11 @@ def _whose(vector: np.ndarray, key: Key, vectors: Mapping[Key, np.ndarray]) -> s
 
 
 @exercise(
-    "`SCHEMA` above names the tables and columns. `bytes.fromhex(digest)` is how a digest is stored, and the number of "
+    "The drawing of the tables names the columns. `bytes.fromhex(digest)` is how a digest is stored, and the number of "
     "a fingerprint stands in `spaces`. The values are float32."
 )
 def read_vector(answer: Callable[[Path, str, str, int], np.ndarray]) -> str:
-    """Exercise 1: read a vector with nothing but `sqlite3` and NumPy."""
+    """Exercise 3: read a vector with nothing but `sqlite3` and NumPy."""
     with _folder() as folder:
         path, vectors = _fill_store(folder)
         for key, truth in vectors.items():
@@ -208,7 +208,7 @@ def _computed_after(name: str) -> int:
 
 @exercise("A vector is looked up by fingerprint, digest and view. Which of these does the event change, of how many?")
 def forward_passes(answer: Mapping[str, int]) -> str:
-    """Exercise 2: predict how many pictures each event makes the network see again."""
+    """Exercise 1: predict how many pictures each event makes the network see again."""
     expect(isinstance(answer, Mapping), f"Keep the dictionary of events and numbers; this is {describe(answer)}.")
     missing = [name for name in EVENTS if name not in answer]
     expect(not missing, f"There is no number for {', '.join(missing)}.")
@@ -309,7 +309,7 @@ def _expect_fresh(answer: Callable, picture: Path, cache: Path) -> None:
     "before you use what you read."
 )
 def repaired_cache(answer: Callable[[Path, Path, Callable[[Path], np.ndarray]], np.ndarray]) -> str:
-    """Exercise 3: a cache of one file per picture that is never stale and notices damage."""
+    """Exercise 2: a cache of one file per picture that is never stale and notices damage."""
     with _folder() as folder:
         picture, cache = folder / "picture.bin", folder / "cache"
         cache.mkdir()
