@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .engines import write_mobilenet
+from .foundation.assets import EMBEDDED, embedded_weights
 from .foundation.files import assets_folder, cache_folder, write_whole
 from .foundation.hub import HubModule
 from .foundation.runners import Network
-from .mobilenet import EMBEDDED, embedded_weights, mobilenet_features
+from .mobilenet import batch_norm, mobilenet_features
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
+BATCH_NORM_DECAY = 0.9997  # of the averages, as MobileNet was trained
 KINDS = {"dw": "depthwise", "pw": "pointwise"}  # Keras's names for the layers of a pair, and ours
 
 
@@ -35,12 +37,23 @@ def export_module(weights: dict[str, np.ndarray], folder: Path) -> None:
 
     @tf.function(autograph=False)
     def call(images: "tf.Tensor", training: bool = False) -> "tf.Tensor":
-        return mobilenet_features(images, variables, training)
+        return mobilenet_features(images, variables, _batch_norm_in_training if training else batch_norm)
 
     module.__call__ = call
     for training in (False, True):
         call.get_concrete_function(tf.TensorSpec([None, None, None, 3]), training)
     tf.saved_model.save(module, str(folder))
+
+
+def _batch_norm_in_training(x: "tf.Tensor", variables: dict, layer: str) -> "tf.Tensor":
+    """Normalise each channel by its own mean and variance, and move the layer's averages towards them."""
+    import tensorflow as tf
+
+    moments = dict(zip(("moving_mean", "moving_variance"), tf.nn.moments(x, [0, 1, 2]), strict=True))
+    for part, now in moments.items():
+        average = variables[f"{layer}/BatchNorm/{part}"]
+        average.assign_sub((average - now) * (1 - BATCH_NORM_DECAY))
+    return batch_norm(x, variables | {f"{layer}/BatchNorm/{part}": now for part, now in moments.items()}, layer)
 
 
 def _keras_layer_weights(layer: str, weights: dict[str, np.ndarray]) -> list[np.ndarray]:

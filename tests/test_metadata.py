@@ -78,7 +78,8 @@ def test_no_second_copy_of_the_metadata(name: str) -> None:
 
 
 def test_the_parts_that_travel_with_the_package_are_there() -> None:
-    from imgclass_course.mobilenet import EMBEDDED, assets_folder
+    from imgclass_course.foundation.assets import EMBEDDED
+    from imgclass_course.foundation.files import assets_folder
 
     assert {"report.html", "imagenet_labels.tsv", f"{EMBEDDED}_imagenet.npz"} <= {
         path.name for path in assets_folder().iterdir()
