@@ -6,6 +6,8 @@ PYTHON ?= python3
 WORKERS ?= 2
 # The lessons that `make notebooks` runs again.
 LESSONS ?= $(wildcard nbs/*.ipynb)
+# `make stick`: the folder to fill, such as where a USB stick is mounted.
+STICK ?=
 # `make bench`: a folder with train/ and validation/ of the clothing photos.
 CLOTHING ?=
 
@@ -142,6 +144,11 @@ badges: $(STAMP)  ## Set the badges for Colab and Binder from `repository` in se
 
 site: $(STAMP)  ## Build the lessons as a web site in build/site, without the network
 	@$(BIN)/python scripts/build_site.py
+
+.PHONY: stick
+stick: $(STAMP)  ## Fill STICK=folder with all that laptops without network need (Linux, macOS, Windows)
+	@test -n "$(STICK)" || { echo "Name the folder to fill, such as a USB stick: make stick STICK=FOLDER"; exit 1; }
+	@$(BIN)/python scripts/build_stick.py "$(STICK)"
 
 bench: $(STAMP)  ## Measure against other tools (CLOTHING=folder of the clothing photos)
 	@test -d "$(CLOTHING)/train" || { \
