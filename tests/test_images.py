@@ -4,7 +4,9 @@ import io
 import os
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import nbclient
 import nbformat
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from support import encode, gradient, run_python
 
+from imgclass_course import pixels
 from imgclass_course.foundation import picture_files
 from imgclass_course.foundation.errors import ImageError
 from imgclass_course.foundation.picture_files import load_image, open_image, read_image
@@ -365,15 +368,89 @@ def test_scale_to_range_scales_bytes_once() -> None:
         scale_to_range(scaled)
 
 
-def test_show_images_draws_a_grid_and_needs_a_picture() -> None:
+@pytest.fixture
+def figures() -> Iterator[ModuleType]:
     import matplotlib.pyplot as plt
 
     plt.switch_backend("agg")
-    assert show_images([PICTURE] * 3, ["a", "b", "c"], columns=2) is None
-    assert [axis.get_title() for axis in plt.gcf().axes] == ["a", "b", "c", ""]
+    yield plt
     plt.close("all")
+
+
+def test_show_images_draws_a_grid_and_needs_a_picture(figures: ModuleType) -> None:
+    assert show_images([PICTURE] * 3, ["a", "b", "c"], columns=2) is None
+    axes = figures.gcf().axes
+    assert [axis.get_title() for axis in axes] == ["a", "b", "c", ""]
+    assert [axis.axison for axis in axes] == [True, True, True, False]
     with pytest.raises(ValueError, match="no picture"):
         show_images([])
+
+
+def test_rows_of_wide_pictures_are_low_and_those_of_tall_ones_square(figures: ModuleType) -> None:
+    heights = []
+    for image in (PICTURE, PICTURE.swapaxes(0, 1), np.zeros((9, 9), np.uint8)):
+        show_images([image], size=2)
+        heights.append(figures.gcf().get_figheight())
+    assert heights == pytest.approx([1.8, 2.3, 2.3])
+
+
+def test_pixels_are_drawn_with_their_numbers(figures: ModuleType) -> None:
+    photo = gradient(60, 40)
+    pixels.show_pixels(photo, 34, 0, size=3)
+    (axis,) = figures.gcf().axes
+    numbers = [text.get_text() for text in axis.texts]
+    assert numbers == ["\n".join(map(str, pixel)) for pixel in photo[34:37, :3].reshape(-1, 3)]
+    whole, near = (np.asarray(image.get_array()) for image in axis.images)
+    np.testing.assert_array_equal(whole, photo)
+    np.testing.assert_array_equal(near, photo[10:40, :30])
+    assert (axis.get_xlim(), axis.get_ylim()) == ((0, 6.4), (0, 3.9))
+
+
+@pytest.mark.parametrize(("row", "column"), [(-1, 0), (0, -1), (35, 0), (0, 55)])
+def test_patch_outside_the_picture_is_refused(row: int, column: int) -> None:
+    with pytest.raises(ValueError, match="does not lie in a picture of 60 x 40"):
+        pixels.show_pixels(gradient(60, 40), row, column)
+
+
+def test_sheets_are_the_channels_and_say_the_numbers_of_a_pixel(figures: ModuleType) -> None:
+    pixels.show_sheets(PICTURE, 20, 30)
+    (axis,) = figures.gcf().axes
+    for depth, image in zip((2, 1, 0), axis.images, strict=True):
+        sheet = np.asarray(image.get_array())
+        np.testing.assert_array_equal(sheet[..., depth], PICTURE[..., depth])
+        assert sheet.sum() == PICTURE[..., depth].sum()
+    written = {text.get_text() for text in axis.texts}
+    red, green, blue = PICTURE[20, 30]
+    assert {f"red {red}", f"green {green}", f"blue {blue}", "30 rows", "40 columns", "3 channels"} <= written
+
+
+@pytest.mark.parametrize(("count", "labels"), [(2, [0, 1]), (4, [0, 1, 2, 3]), (32, [0, 1, 2, 31])])
+def test_batch_is_drawn_as_blocks_with_its_shape(figures: ModuleType, count: int, labels: list[int]) -> None:
+    pixels.show_batch(np.zeros((count, 8, 8, 3), np.float32))
+    (axis,) = figures.gcf().axes
+    texts = [text.get_text() for text in axis.texts]
+    assert texts == [
+        *(f"batch[{label}]" for label in labels),
+        f"{count} pictures  x  8 rows  x  8 columns  x  3 channels",
+    ]
+
+
+def test_sample_files_are_of_nine_kinds_and_readable() -> None:
+    files = pixels.sample_files(PICTURE)
+    opened = {name: Image.open(io.BytesIO(data)) for name, data in files.items()}
+    kinds = {(image.format, image.mode) for image in opened.values()}
+    assert len(kinds) == len(files) - 1 == 8  # the photo of the phone is like the first, but for its note
+    assert opened["phone.jpg"].getexif()[0x0112] == 6 and opened["moving.webp"].n_frames == 2
+    assert {read_image(data).shape for data in files.values()} == {PICTURE.shape}
+
+
+def test_broken_files_are_refused_each_for_its_own_reason() -> None:
+    reasons = set()
+    for data in pixels.broken_files(PICTURE).values():
+        with pytest.raises(ImageError) as caught:
+            read_image(data)
+        reasons.add(str(caught.value))
+    assert len(reasons) == len(pixels.broken_files(PICTURE)) == 5
 
 
 def test_show_images_shows_once_in_a_notebook() -> None:

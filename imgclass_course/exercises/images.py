@@ -2,14 +2,17 @@
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from imgclass_course.exercises import answered, call, describe, exercise, expect, number
-from imgclass_course.images import center_crop, resize_image
+from imgclass_course.exercises import Off, call, describe, exercise, expect
 
-QUALITIES = (5, 20, 50, 95)
+SIDE = 10  # pixels of each side of the square out of the eye
+EYES = ((116, 169, 27, 32), (138, 318, 27, 23))  # of each: row and column of its middle, and half its height and width
+DARK = 60  # a square whose mean is below lies in the pupil
+ORIENTATIONS = {1: "held upright", 3: "held upside down", 6: "turned to the right", 8: "turned to the left"}
 
 
 def _cat() -> np.ndarray:
@@ -18,93 +21,136 @@ def _cat() -> np.ndarray:
     return skimage.data.chelsea()
 
 
-@exercise("A square has the side `min(height, width)`. What is too much goes in equal parts from both ends.")
-def largest_square(answer: Callable[[np.ndarray], np.ndarray]) -> str:
-    """Exercise 1: cut the largest centred square out of a picture."""
-    cat = _cat()
-    for image, kind in ((cat, "wide"), (cat.transpose(1, 0, 2), "tall")):
-        height, width = image.shape[:2]
-        side = min(height, width)
-        square = call(answer, image)
-        expect(isinstance(square, np.ndarray), f"Return an array of pixels. This is {describe(square)}.")
-        expect(
-            square.shape == (side, side, 3),
-            f"Out of a {kind} picture of {height} rows and {width} columns you cut {square.shape}. The largest square "
-            f"is {(side, side, 3)}.",
-        )
-        expect(
-            not np.array_equal(square, resize_image(image, side)),
-            f"You squashed the {kind} picture: the shape is right, but everything is still in it, thinner.",
-        )
-        expect(
-            not np.array_equal(square, image[:side, :side]),
-            f"You kept the corner at the top left of the {kind} picture. Move the square to the middle.",
-        )
-        distance = np.abs(square.astype(int) - center_crop(image, side)).mean()
-        expect(distance == 0, f"The shape is right, but these are not the pixels in the middle of the {kind} picture.")
-    lost = 1 - cat.shape[0] / cat.shape[1]
-    return f"The cat keeps its proportions and loses {lost:.0%} of the picture, half of that at each side."
+def _places(square: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Return each row and column of `image` at which exactly this square begins."""
+    windows = np.lib.stride_tricks.sliding_window_view(image, square.shape)[:, :, 0]
+    return np.argwhere((windows == square).all(axis=(2, 3, 4)))
 
 
-@exercise("Which pixel of each 8 x 8 block does it take? Try `Image.Resampling.NEAREST` in `resize` on the chessboard.")
-def nearest_mean(answer: float) -> str:
-    """Exercise 2: the mean of the chessboard, made eight times smaller by taking the nearest pixel."""
-    mean = number(answer, "The mean")
+def _in_an_eye(row: float, column: float) -> bool:
+    """Return whether a place of the cat lies in one of her eyes."""
+    return any(((row - top) / high) ** 2 + ((column - left) / wide) ** 2 < 1 for top, left, high, wide in EYES)
+
+
+def _square_of_the_cat(square: Any) -> np.ndarray:  # whatever the attendee gives
+    """Return the answer as a square of pixels out of an eye. Raises `Off` for anything else."""
+    wanted = (SIDE, SIDE, 3)
+    expect(isinstance(square, np.ndarray), f"The square has to be cut out of `cat`, and this is {describe(square)}.")
     expect(
-        abs(mean - 127.5) > 2,
-        "That is the grey that averaging gives. The nearest pixel is one pixel, and no pixel of a chessboard is grey.",
+        square.shape == wanted,
+        f"Your square has the shape {square.shape}, and {wanted} is wanted: a slice of {SIDE} rows, one of {SIDE} columns, "
+        "and all channels.",
+    )
+    expect(square.dtype == np.uint8, f"The pixels of the cat are bytes, and these are {square.dtype}.")
+    found = _places(square, _cat())
+    expect(len(found) > 0, "These pixels are nowhere in the cat. Cut the square out of `cat` itself.")
+    row, column = (int(place) for place in found[0])
+    middle = (row + SIDE / 2, column + SIDE / 2)
+    expect(
+        _in_an_eye(*middle) or not _in_an_eye(*middle[::-1]),
+        f"Your square begins at row {row} and column {column}. Columns first? An array counts its rows first.",
+    )
+    expect(_in_an_eye(*middle), f"Your square begins at row {row} and column {column}, and there is no eye there.")
+    expect(square.mean() >= DARK, "So dark a square lies in the pupil. Move it to the coloured ring around it.")
+    return square
+
+
+@exercise(
+    "`cat[120:130, 185:195]` is a square of 10 x 10 pixels, and `.mean(axis=(0, 1))` averages its rows and columns."
+)
+def eye_colour(square: np.ndarray, colour: np.ndarray) -> str:
+    """Exercise 1: a square out of the cat's iris, and its mean colour."""
+    pixels = _square_of_the_cat(square)
+    try:
+        given = np.asarray(colour, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        raise Off(f"The colour has to be three numbers, and this is {describe(colour)}.") from None
+    expect(given.shape != (), "That is one number for everything. A colour is three: average rows and columns only.")
+    expect(given.shape == (3,), f"The colour has to be three numbers, and this is {describe(colour)}.")
+    mean = pixels.mean(axis=(0, 1))
+    expect(
+        not np.allclose(given, _cat().mean(axis=(0, 1)), atol=1),
+        "That is the mean colour of the whole cat. Average the square.",
     )
     expect(
-        mean != 255,
-        "All of one colour, yes, but of the other one: of each block it takes row 4 and column 4, and 4 + 4 is even.",
+        np.allclose(given, mean, atol=1),
+        f"The mean of your square is not {', '.join(f'{value:.0f}' for value in given)}. Average over its rows and columns.",
     )
-    expect(0 <= mean <= 255, f"{mean:g} is not the mean of bytes: those go from 0 to 255.")
-    expect(
-        mean == 0, f"{mean:g} would need black and white pixels, or grey ones. It takes the same place of each block."
-    )
+    red, green, blue = mean
     return (
-        "All black. Each of the 64 pixels that it takes is black, so the assertion about grey fails: whatever is "
-        "smaller than a step is skipped or taken by chance."
+        f"Red {red:.0f}, green {green:.0f}, blue {blue:.0f}. Does the eye look green to you? It holds more red than green: "
+        "your own eyes compare it with the orange fur around it. A network gets the numbers."
     )
 
 
-def _encode(image: np.ndarray, quality: int) -> tuple[int, np.ndarray]:
-    """Return how many bytes a JPEG of `image` has, and its pixels."""
+@exercise(
+    "`image.swapaxes(0, 1)` makes rows of columns, which also mirrors the picture. A step of -1 in a slice undoes that."
+)
+def quarter_turn(answer: Callable[[np.ndarray], np.ndarray]) -> str:
+    """Exercise 2: turn any picture by 90 degrees to the right."""
+    cat = _cat()
+    for image, kind in ((cat, "wide"), (cat[:, 100:250], "tall")):
+        turned = call(answer, image.copy())
+        expect(isinstance(turned, np.ndarray), f"Return an array of pixels. This is {describe(turned)}.")
+        right = np.rot90(image, -1)
+        expect(
+            turned.shape[:1] != (3,),
+            f"The shape became {turned.shape}: the channels moved too. They have to stay last.",
+        )
+        expect(
+            turned.shape != image.shape,
+            f"Your {kind} picture is as {kind} as before. Its rows have to become columns.",
+        )
+        expect(
+            turned.shape == right.shape,
+            f"A {kind} picture of the shape {image.shape} has to become {right.shape}, and yours is {turned.shape}.",
+        )
+        expect(
+            not any(np.array_equal(turned, right[flip]) for flip in (np.s_[::-1], np.s_[:, ::-1])),
+            "It lies on its side, but mirrored: what was left of the nose is right of it now.",
+        )
+        expect(
+            not np.array_equal(turned, right[::-1, ::-1]), "That is a quarter turn to the left. To the right, please."
+        )
+        expect(
+            np.array_equal(turned, right), f"The shape is right, but these are not the pixels of the {kind} picture."
+        )
+    return "No number changed, only its place. That is why turning by 90 degrees loses nothing, and turning by 5 does."
+
+
+def _photo(orientation: int) -> bytes:
+    """Return the file of a phone that was held in this way: the pixels as the sensor lay, and a note."""
+    turns = {1: 0, 3: 2, 6: 1, 8: -1}
+    notes = Image.Exif()
+    notes[0x0112] = orientation
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=quality)
-    return len(buffer.getvalue()), np.asarray(Image.open(buffer))
+    Image.fromarray(np.rot90(_cat(), turns[orientation])).save(buffer, "PNG", exif=notes)
+    return buffer.getvalue()
 
 
-@exercise("Save into an `io.BytesIO()`, count its bytes, open it again, and subtract as `int`, not as bytes.")
-def jpeg_cost(answer: Callable[[np.ndarray, int], tuple[int, float]]) -> str:
-    """Exercise 3: the size of a JPEG, and the mean absolute difference of its pixels to the original."""
+@exercise("`ImageOps.exif_transpose(image)` turns a picture as its note says. Then make an array of it.")
+def upright(answer: Callable[[bytes], np.ndarray]) -> str:
+    """Exercise 3: read a phone's photo the right way up, however the phone was held."""
     cat = _cat()
-    truth = {}
-    for quality in QUALITIES:
-        size, pixels = _encode(cat, quality)
-        truth[quality] = (size, np.abs(pixels.astype(int) - cat).mean())
-        result = call(answer, cat, quality)
-        expect(isinstance(result, tuple | list) and len(result) == 2, "Return two things: bytes, and mean difference.")
-        answered(*result)
-        bytes_, difference = number(result[0], "The size"), number(result[1], "The mean difference")
-        expect(bytes_ != cat.size, f"{cat.size:,} bytes are the pixels. Count those of the file.")
-        expect(bytes_ == size, f"At quality {quality} the file has {size:,} bytes, and you found {bytes_:,.0f}.")
-        wrapped = np.abs(pixels - cat).mean()
+    for orientation in (3, 6, 8, 1):
+        held, photo = ORIENTATIONS[orientation], _photo(orientation)
+        pixels = call(answer, photo)
+        expect(isinstance(pixels, np.ndarray), f"Return an array of pixels. This is {describe(pixels)}.")
+        raw = np.asarray(Image.open(io.BytesIO(photo)))
         expect(
-            not np.isclose(difference, wrapped),
-            f"A mean difference of {difference:.0f} at quality {quality}? Bytes cannot be negative: 3 - 5 became 254.",
-        )
-        signed = (pixels.astype(int) - cat).mean()
-        expect(
-            not np.isclose(difference, signed),
-            "Too dark here and too bright there cancel out in your mean. Take the absolute difference.",
+            not (np.array_equal(pixels, raw) and orientation != 1),
+            f"With the phone {held}, the cat is as the sensor saw her. Look at the note in the file, and turn her.",
         )
         expect(
-            np.isclose(difference, truth[quality][1], rtol=0.01),
-            f"At quality {quality} the mean difference is not {difference:.2f}. Compare with the file, opened again.",
+            not np.array_equal(pixels, raw[::-1]),
+            f"With the phone {held}, the cat has changed her left for her right: turning the rows over is a mirror.",
         )
-    (small, worst), (large, best) = truth[QUALITIES[0]], truth[QUALITIES[-1]]
-    return (
-        f"From quality 95 to 5 the file shrinks from {large / 1000:.0f} to {small / 1000:.0f} kB, and the mean "
-        f"difference grows from {best:.1f} to {worst:.1f} of 255."
-    )
+        expect(
+            pixels.shape == cat.shape,
+            f"With the phone {held}, yours has the shape {pixels.shape}. Upright, the cat has {cat.shape}.",
+        )
+        expect(
+            np.array_equal(pixels, cat),
+            f"With the phone {held}, the cat is not upright. Turn each photo as its own note says, and not all alike.",
+        )
+    return "Upright four times. In a training set, a note that nobody read is a cat that hangs from the ceiling."

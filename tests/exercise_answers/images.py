@@ -3,79 +3,70 @@
 import io
 
 import numpy as np
-from PIL import Image
+import skimage.data
+from PIL import Image, ImageOps
 
-from imgclass_course.images import resize_image
+from imgclass_course.foundation.picture_files import read_image
 
 from . import Answers
 
-
-def centred(image: np.ndarray) -> np.ndarray:
-    side = min(image.shape[:2])
-    top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
-    return image[top : top + side, left : left + side]
+CAT = skimage.data.chelsea()
+IRIS, OTHER_IRIS, PUPIL = CAT[120:130, 185:195], CAT[120:130, 325:335], CAT[108:118, 166:176]
+FUR, SWAPPED = CAT[40:50, 200:210], CAT[185:195, 120:130]
 
 
-def corner(image: np.ndarray) -> np.ndarray:
-    side = min(image.shape[:2])
-    return image[:side, :side]
+def colour(square: np.ndarray) -> np.ndarray:
+    return square.mean(axis=(0, 1))
 
 
-def wide_only(image: np.ndarray) -> np.ndarray:
-    left = (image.shape[1] - image.shape[0]) // 2
-    return image[:, left : left + image.shape[0]]
+def raw(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)))
 
 
-def squashed(image: np.ndarray) -> np.ndarray:
-    return resize_image(image, min(image.shape[:2]))
-
-
-def saved(image: np.ndarray, quality: int) -> tuple[bytes, np.ndarray]:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue(), np.asarray(Image.open(buffer))
-
-
-def cost(image: np.ndarray, quality: int) -> tuple[int, float]:
-    data, pixels = saved(image, quality)
-    return len(data), float(np.abs(pixels.astype(int) - image).mean())
-
-
-def cost_of_bytes(image: np.ndarray, quality: int) -> tuple[int, float]:
-    data, pixels = saved(image, quality)
-    return len(data), np.abs(pixels - image).mean()
-
-
-def cost_with_signs(image: np.ndarray, quality: int) -> tuple[int, float]:
-    data, pixels = saved(image, quality)
-    return len(data), (pixels.astype(int) - image).mean()
-
-
-def size_of_pixels(image: np.ndarray, quality: int) -> tuple[int, float]:
-    return saved(image, quality)[1].nbytes, cost(image, quality)[1]
+def turned_alike(data: bytes) -> np.ndarray:
+    """Turn every tall photo to the right and every wide one upside down."""
+    pixels = raw(data)
+    return np.rot90(pixels, -1) if pixels.shape[0] > pixels.shape[1] else pixels[::-1, ::-1]
 
 
 ANSWERS = {
-    "largest_square": Answers(
-        right=[(centred,), (lambda image: centred(image).copy(),)],
+    "eye_colour": Answers(
+        right=[
+            (IRIS, colour(IRIS)),
+            (OTHER_IRIS, list(colour(OTHER_IRIS).round())),
+            (IRIS.copy(), tuple(int(value) for value in colour(IRIS))),
+        ],
         wrong={
-            "top left": (corner,),
-            "Out of a tall picture": (wide_only,),
-            "squashed": (squashed,),
-            "stopped with TypeError": (lambda: None,),
-            "A function is wanted": (300,),
+            "lies in the pupil": (PUPIL, colour(PUPIL)),
+            "there is no eye there": (FUR, colour(FUR)),
+            "Columns first?": (SWAPPED, colour(SWAPPED)),
+            "has the shape (10, 20, 3)": (CAT[120:130, 185:205], colour(IRIS)),
+            "are nowhere in the cat": (IRIS[::-1], colour(IRIS)),
+            "one number for everything": (IRIS, IRIS.mean()),
+            "of the whole cat": (IRIS, colour(CAT)),
+            "three numbers": (IRIS, "green"),
+            "The mean of your square is not": (IRIS, IRIS[0, 0]),
         },
     ),
-    "nearest_mean": Answers(
-        right=[(0,), (np.float64(0),)],
-        wrong={"averaging gives": (127.5,), "of the other one": (255,), "has to be one number": ("black",)},
-    ),
-    "jpeg_cost": Answers(
-        right=[(cost,)],
+    "quarter_turn": Answers(
+        right=[(lambda image: image.swapaxes(0, 1)[:, ::-1],), (lambda image: np.rot90(image, -1),)],
         wrong={
-            "3 - 5 became 254": (cost_of_bytes,),
-            "cancel out": (cost_with_signs,),
-            "are the pixels": (size_of_pixels,),
+            "but mirrored": (lambda image: image.swapaxes(0, 1),),
+            "to the left": (lambda image: image.swapaxes(0, 1)[::-1],),
+            "as wide as before": (lambda image: image[::-1],),
+            "the channels moved": (lambda image: image.T,),
+            "stopped with ValueError": (lambda image: image.transpose(1, 0),),
+            "A function is wanted": (CAT.swapaxes(0, 1),),
+        },
+    ),
+    "upright": Answers(
+        right=[(read_image,), (lambda data: np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data)))),)],
+        wrong={
+            "as the sensor saw her": (raw,),
+            "is a mirror": (lambda data: raw(data)[::-1],),
+            "yours has the shape": (lambda data: raw(data)[::-1, ::-1],),
+            "not all alike": (turned_alike,),
+            "Return an array": (lambda data: ImageOps.exif_transpose(Image.open(io.BytesIO(data))),),
         },
     ),
 }
