@@ -33,7 +33,7 @@ def show_names(images: Sequence[np.ndarray], answers: Sequence[Named], titles: S
         2,
         len(images),
         figsize=(1.6 * len(images), 1.8 + 0.36 * rows),
-        dpi=100,
+        dpi=84,
         height_ratios=(1.4, 0.36 * rows),
         squeeze=False,
     )
@@ -63,14 +63,15 @@ def show_maps(maps: Mapping[str, np.ndarray], count: int = 6) -> None:
     """
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(len(maps), count, figsize=(6.4, 1.4 * len(maps)), dpi=100, squeeze=False)
+    side = 6.4 / count
+    figure, axes = plt.subplots(len(maps), count, figsize=(6.4, (side + 0.3) * len(maps)), dpi=86, squeeze=False)
+    figure.subplots_adjust(left=0, right=1, bottom=0, top=1 - 0.3 / (side + 0.3) / len(maps), wspace=0.05, hspace=0.32)
     for row, (title, values) in zip(axes, maps.items(), strict=True):
         liveliest = np.argsort(-values.std(axis=(0, 1)), kind="stable")[:count]
         for axis, channel in zip(row, liveliest, strict=True):
             axis.imshow(values[:, :, channel], cmap="magma", interpolation="nearest")
             axis.set_axis_off()
-        row[0].set_title(title, fontsize=SMALL + 1, loc="left")
-    figure.tight_layout(h_pad=0.5, w_pad=0.3)
+        row[0].set_title(title, fontsize=SMALL + 1, loc="left", pad=4)
 
 
 def draw_convolutions(channels: int, filters: int, side: int = 3) -> "Axes":
@@ -142,7 +143,7 @@ def show_over(image: np.ndarray, maps: np.ndarray, columns: int = 3) -> None:
 
     count = maps.shape[2]
     rows = -(-count // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(2.1 * columns, 2.1 * rows), dpi=100, squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(2.1 * columns, 2.1 * rows), dpi=75, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
     for axis, values in zip(axes.flat, np.moveaxis(maps, 2, 0), strict=False):
@@ -171,14 +172,14 @@ def layer_costs(model: "keras.Model") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["layer", "multiply_adds", "weights"])
 
 
-def show_cloud(places: np.ndarray, images: Sequence[np.ndarray], size: float = 6.4, thumbnail: float = 0.38) -> "Axes":
+def show_cloud(places: np.ndarray, images: Sequence[np.ndarray], size: float = 5.6, thumbnail: float = 0.35) -> "Axes":
     """Show each picture as a thumbnail where it lies in the plane, white as nothing, and return the axes.
 
     places: [n, 2] float; images: n of uint8 [side, side, 3]; `size` and `thumbnail` in inches.
     """
     import matplotlib.pyplot as plt
 
-    axis = plt.subplots(figsize=(size, size), dpi=110, layout="constrained")[1]
+    axis = plt.subplots(figsize=(size, size), dpi=100, layout="constrained")[1]
     spread = np.ptp(places, axis=0).max()
     half = spread * thumbnail / size / 2
     for (x, y), image in zip(places, images, strict=True):

@@ -6,7 +6,7 @@
 __all__ = ['STRIDES', 'BATCH_NORM_EPSILON', 'CHANNELS', 'classify_imagenet', 'batch_norm', 'mobilenet_features', 'mobilenet_cost',
            'EMBEDDED', 'embedded_weights', 'imagenet_labels']
 
-# %% ../nbs/04_pretrained_networks.ipynb #2c2e54b5
+# %% ../nbs/04_pretrained_networks.ipynb #06222273
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _all_ = ["EMBEDDED", "embedded_weights", "imagenet_labels"]  # they are asked for here
 
-# %% ../nbs/04_pretrained_networks.ipynb #270d7eb6
+# %% ../nbs/04_pretrained_networks.ipynb #af4f230e
 def classify_imagenet(
     features: np.ndarray,  # [n, 1024] float32 of the embedded MobileNet
     top: int = 5,
@@ -27,13 +27,15 @@ def classify_imagenet(
     "Name the ImageNet classes that fit best, with their probabilities."
     from scipy.special import softmax
 
-    weights, labels = embedded_weights(), imagenet_labels()
-    scores = features @ weights["Logits/Conv2d_1c_1x1/weights"][0, 0]
-    probabilities = softmax(scores + weights["Logits/Conv2d_1c_1x1/biases"], axis=1)[:, 1:]
+    weights, last = embedded_weights(), "Logits/Conv2d_1c_1x1"
+    scores = features @ weights[f"{last}/weights"][0, 0] + weights[f"{last}/biases"]
+    probabilities = softmax(scores, axis=1)[:, 1:]
     best = np.argsort(-probabilities, axis=1)[:, :top]
-    return [[(labels[i], float(p[i])) for i in row] for p, row in zip(probabilities, best)]
+    pairs = zip(probabilities, best, strict=True)
+    labels = imagenet_labels()
+    return [[(labels[i], float(shares[i])) for i in row] for shares, row in pairs]
 
-# %% ../nbs/04_pretrained_networks.ipynb #7f01d130
+# %% ../nbs/04_pretrained_networks.ipynb #c9cd7973
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)  # of the 13 depthwise convolutions
 BATCH_NORM_EPSILON = 1e-3
 
@@ -43,8 +45,8 @@ def batch_norm(x: "tf.Tensor", weights: dict, layer: str) -> "tf.Tensor":
     import tensorflow as tf
 
     parts = ("moving_mean", "moving_variance", "beta", "gamma")
-    mean, variance, beta, gamma = (weights[f"{layer}/BatchNorm/{part}"] for part in parts)
-    return tf.nn.batch_normalization(x, mean, variance, beta, gamma, BATCH_NORM_EPSILON)
+    learned = [weights[f"{layer}/BatchNorm/{part}"] for part in parts]
+    return tf.nn.batch_normalization(x, *learned, BATCH_NORM_EPSILON)
 
 
 def mobilenet_features(
@@ -58,16 +60,17 @@ def mobilenet_features(
     x = tf.nn.conv2d(images * 2 - 1, weights["Conv2d_0/weights"], 2, "SAME")
     x = tf.nn.relu6(normalise(x, weights, "Conv2d_0"))
     for number, stride in enumerate(STRIDES, start=1):
-        layer, strides = f"Conv2d_{number}_depthwise", [1, stride, stride, 1]
-        x = tf.nn.depthwise_conv2d(x, weights[f"{layer}/depthwise_weights"], strides, "SAME")
+        layer = f"Conv2d_{number}_depthwise"
+        kernel = weights[f"{layer}/depthwise_weights"]
+        x = tf.nn.depthwise_conv2d(x, kernel, [1, stride, stride, 1], "SAME")
         x = tf.nn.relu6(normalise(x, weights, layer))
         layer = f"Conv2d_{number}_pointwise"
         x = tf.nn.conv2d(x, weights[f"{layer}/weights"], 1, "SAME")
         x = tf.nn.relu6(normalise(x, weights, layer))
     return tf.reduce_mean(x, axis=[1, 2])
 
-# %% ../nbs/04_pretrained_networks.ipynb #d58777fa
-CHANNELS = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)  # of the pairs
+# %% ../nbs/04_pretrained_networks.ipynb #47f72683
+CHANNELS = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
 
 
 def mobilenet_cost(
@@ -76,11 +79,13 @@ def mobilenet_cost(
     num_classes: int = 1001,
 ) -> tuple[int, int]:  # multiply-adds per picture, trainable parameters
     "What a MobileNet v1 of this width and resolution costs."
-    channels, side = int(32 * width), -(-image_size // 2)
-    multiply_adds, parameters = side**2 * 9 * 3 * channels, 9 * 3 * channels + 2 * channels
-    for stride, after in zip(STRIDES, (int(count * width) for count in CHANNELS), strict=True):
-        side, kernels = -(-side // stride), 9 * channels + channels * after
+    side, channels = -(-image_size // 2), int(32 * width)
+    multiply_adds, parameters = side**2 * 27 * channels, 27 * channels + 2 * channels
+    for stride, count in zip(STRIDES, CHANNELS, strict=True):
+        side, after = -(-side // stride), int(count * width)
+        kernels = 9 * channels + channels * after
         multiply_adds += side**2 * kernels
-        parameters += kernels + 2 * channels + 2 * after  # and scale and shift of each
+        parameters += kernels + 2 * channels + 2 * after  # a scale and a shift each
         channels = after
-    return multiply_adds + channels * num_classes, parameters + (channels + 1) * num_classes
+    last = channels * num_classes
+    return multiply_adds + last, parameters + last + num_classes
