@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from support import encode, gradient, needs_links, ordinary_user, write_pictures
 
 from imgclass_course.datasets import (
@@ -21,6 +22,7 @@ from imgclass_course.datasets import (
     check_trainable,
     dataset_folder,
     load_fashion,
+    near_copies,
     random_batches,
 )
 from imgclass_course.foundation import folder_listing
@@ -529,7 +531,7 @@ def test_folder_compares_prints_and_is_replaced_as_one_thing(pictures: Path) -> 
         ({}, "no folders"),
         ({"only": 5}, "only the class only"),
         ({"a": 30, "empty": 0}, "Class empty has 0 readable pictures"),
-        ({"a": 30, "few": 1}, "Class few has 1 readable pictures"),
+        ({"a": 30, "few": 1}, "Class few has 1 readable picture,"),
         ({"a": 3, "b": 3}, "None of the 6 readable pictures .* is in (validation|test)"),
     ],
 )
@@ -670,3 +672,31 @@ def test_fashion_sample_comes_along(tmp_path: Path) -> None:
     assert fashion.train_images.shape[1:] == (28, 28) and len(fashion.train_labels) == len(fashion.train_images)
     with pytest.raises(DatasetError, match="dataset-fashion-mnist"):
         load_fashion(full=True, folder=tmp_path)
+
+
+# Near copies
+
+
+def test_near_copies_are_found_whatever_their_bytes(copied: Path) -> None:
+    with Image.open(copied / "red" / "000.png") as image:
+        image.resize((30, 22)).save(copied / "blue" / "smaller.jpg", quality=60)
+    shutil.copy(copied / "green" / "001.png", copied / "green" / "zz.png")
+    pairs = near_copies(ImageFolder.scan(copied), limit=2)
+    found = [
+        {Path(first).name, Path(second).name} for first, second in pairs[["first", "second"]].itertuples(index=False)
+    ]
+    assert {"001.png", "zz.png"} in found and {"smaller.jpg", "000.png"} in found
+    assert pairs["difference"].is_monotonic_increasing and pairs["difference"][0] == 0
+
+
+def test_near_copies_pass_over_what_cannot_be_decoded(copied: Path) -> None:
+    damaged = copied / "red" / "000.png"
+    damaged.write_bytes(damaged.read_bytes()[:-40])
+    (copied / "red" / "notes.txt").write_text("words")
+    pairs = near_copies(ImageFolder.scan(copied), limit=300)
+    assert len(pairs) == 59 * 58 / 2 and not pairs["first"].str.endswith(os.path.join("red", "000.png")).any()
+
+
+def test_no_pictures_have_no_copies() -> None:
+    folder = ImageFolder.from_pictures([b"no picture"], ["a"])
+    assert near_copies(folder).empty and list(near_copies(folder)) == ["first", "second", "difference"]

@@ -29,7 +29,7 @@ def _clipart() -> ImageFolder:
 
 
 class Pair(NamedTuple):
-    """Two drawings: their paths, and how far apart they are in grey levels, at `SIDE` x `SIDE` pixels."""
+    """Two drawings: their paths, and how far apart they are in grey levels, at `SIDE` x `SIDE`, one mirrored perhaps."""
 
     first: str
     second: str
@@ -38,15 +38,18 @@ class Pair(NamedTuple):
 
 def _distance(first: np.ndarray, second: np.ndarray) -> float:
     small, other = (resize_image(image, SIDE).astype(int) for image in (first, second))
-    return float(np.abs(small - other).mean())
+    return float(min(np.abs(small - turned).mean() for turned in (other, other[:, ::-1])))
 
 
 @functools.cache
 def _pairs() -> list[Pair]:
     """Return all pairs of different drawings that are among the most alike, then the one that is least alike."""
     paths = list(_clipart().readable["path"])
-    small = np.stack([resize_image(_read(path), SIDE) for path in paths]).reshape(len(paths), -1).astype(np.float32)
-    distances = np.stack([np.abs(small - row).mean(axis=1) for row in small])
+    small = np.stack([resize_image(_read(path), SIDE) for path in paths]).astype(np.float32)
+    straight, mirrored = (values.reshape(len(paths), -1) for values in (small, small[:, :, ::-1]))
+    distances = np.stack(
+        [np.minimum(np.abs(straight - row).mean(axis=1), np.abs(mirrored - row).mean(axis=1)) for row in straight]
+    )
     first, second = np.triu_indices(len(paths), k=1)
     order = np.argsort(distances[first, second])
     chosen = [*order[:NEAREST], order[-1]]
@@ -61,14 +64,15 @@ def _read(path: str) -> np.ndarray:
 
 
 @functools.cache
-def _copies() -> list[tuple[np.ndarray, np.ndarray]]:
+def _copies(mirrored: bool = False) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return drawings, each with a copy that was saved again, and each with one that was made smaller."""
     pairs = []
     for path in _clipart().readable["path"][::EVERY]:
         image, buffer = _read(path), io.BytesIO()
         Image.fromarray(image).save(buffer, "JPEG", quality=50)
         smaller = Image.fromarray(image).resize((image.shape[1] * 2 // 3, image.shape[0] * 2 // 3))
-        pairs += [(image, np.asarray(Image.open(buffer))), (image, np.asarray(smaller))]
+        turn = -1 if mirrored else 1
+        pairs += [(image, np.asarray(copy)[:, ::turn]) for copy in (Image.open(buffer), smaller)]
     return pairs
 
 
@@ -84,13 +88,13 @@ def _names(pairs: Sequence[Pair]) -> str:
 
 
 @exercise(
-    "Pictures can be subtracted where they have the same size, and as `int`, not as bytes. Before you choose a limit, "
-    "measure a copy, and a few pairs of drawings."
+    "Pictures can be subtracted where they have the same size, and as `int`, not as bytes. `image[:, ::-1]` is the "
+    "picture in the mirror. Before you choose a limit, measure a copy, and a few pairs of drawings."
 )
 def look_alike(answer: Callable[[np.ndarray, np.ndarray], bool]) -> str:
-    """Exercise 1: say whether two pictures show the same drawing, saved again or made smaller perhaps."""
+    """Exercise 1: say whether two pictures show the same drawing, saved again, made smaller or mirrored perhaps."""
     *nearest, farthest = _pairs()
-    copies = _copies()
+    copies, mirrored = _copies(), _copies(mirrored=True)
     drawing = copies[0][0]
     expect(_alike(answer, drawing, drawing.copy()), "You do not know a picture from itself: same pixels, and `False`.")
     expect(
@@ -115,16 +119,27 @@ def look_alike(answer: Callable[[np.ndarray, np.ndarray], bool]) -> str:
         "pixel is a little different.",
     )
     expect(found == len(copies), f"Too strict: you miss {len(copies) - found} of the {len(copies)} copies.")
+    found = sum(_alike(answer, *pair) for pair in mirrored)
+    expect(
+        found > 0,
+        "You find all copies that look the same way, and none in the mirror: compare with the other picture turned "
+        "round, too, left to right.",
+    )
+    expect(
+        found == len(mirrored),
+        f"You find all copies that look the same way, and miss {len(mirrored) - found} of the {len(mirrored)} in the "
+        "mirror. Turn the whole picture, and compare it as you did before, with the same limit.",
+    )
     mistaken = [pair for pair in nearest if _alike(answer, _read(pair.first), _read(pair.second))]
     expect(
         not mistaken,
         f"Too loose: you find all copies, and take {len(mistaken)} of {len(nearest)} pairs of different drawings for "
         f"copies, too, such as {_names(mistaken)}.",
     )
-    spread = max(_distance(*pair) for pair in copies)
+    spread = max(_distance(*pair) for pair in (*copies, *mirrored))
     return (
-        f"You find all {len(copies)} copies and take no two drawings for one. The digest finds none of these copies, "
-        f"so one can be in training and the other in test. At {SIDE} x {SIDE} pixels copies are at most {spread:.0f} "
+        f"You find all {len(copies) + len(mirrored)} copies and take no two drawings for one. The digest finds none of "
+        f"them, and so one can be in training and the other in test. At {SIDE} x {SIDE} pixels copies are at most {spread:.0f} "
         f"grey levels apart and different drawings at least {nearest[0].distance:.0f}: there is room for a limit."
     )
 

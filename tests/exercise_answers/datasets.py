@@ -15,11 +15,23 @@ CLIPART = ImageFolder.scan(dataset_folder("clipart")).readable
 PATHS = list(CLIPART["path"])
 
 
-def within(limit: float, side: int = 16) -> Callable[[np.ndarray, np.ndarray], bool]:
+def one_way(limit: float, side: int = 16) -> Callable[[np.ndarray, np.ndarray], bool]:
     def look_alike(first: np.ndarray, second: np.ndarray) -> bool:
         return np.abs(load_image(first, side).astype(int) - load_image(second, side)).mean() < limit
 
     return look_alike
+
+
+def within(limit: float, side: int = 16) -> Callable[[np.ndarray, np.ndarray], bool]:
+    def look_alike(first: np.ndarray, second: np.ndarray) -> bool:
+        same = one_way(limit, side)
+        return same(first, second) or same(first, np.ascontiguousarray(second[:, ::-1]))
+
+    return look_alike
+
+
+def stricter_in_the_mirror(first: np.ndarray, second: np.ndarray) -> bool:
+    return one_way(6)(first, second) or one_way(1)(first, np.ascontiguousarray(second[:, ::-1]))
 
 
 def same_colours(first: np.ndarray, second: np.ndarray) -> bool:
@@ -69,6 +81,8 @@ ANSWERS = {
             "3 - 5 became 254": (wrapped,),
             "as the digest does": (same_pixels,),
             "Too strict": (within(1),),
+            "none in the mirror": (one_way(6),),
+            "of the 78 in the mirror": (stricter_in_the_mirror,),
             "Too loose": (within(15),),
             "stopped with ValueError": (lambda first, second: bool(np.abs(first - second).mean() < 5),),
             "Return `True` or `False`": (lambda first, second: "yes",),

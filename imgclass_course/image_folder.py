@@ -1,0 +1,192 @@
+"""Pictures of several classes as a table, whatever they come from, and whether one can train on them."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .foundation.errors import DatasetError
+from .foundation.files import printable
+from .foundation.folder_listing import (
+    Catalogue,
+    FileFacts,
+    ListedPicture,
+    inspect_pictures,
+    list_files,
+    list_pictures,
+    list_rows,
+    name_text,
+)
+from .foundation.pictures import Picture, Pictures
+from .splitting import decide_splits, name_splits
+
+
+def _make_table(
+    listed: Sequence[ListedPicture], validation: float, testing: float, seed: int, catalogue: Catalogue | None
+) -> tuple[pd.DataFrame, tuple[str, ...]]:  # a row per picture, and the names of the splits
+    """Look at each picture and decide its split. Raises `DatasetError` for impossible percentages."""
+    if not (min(validation, testing) >= 0 and validation + testing < 100):  # also where one is nan
+        shares = (validation, testing)
+        raise DatasetError(f"Validation and testing percentage are {shares}: both 0 or more, together below 100.")
+    rows = [(one.path, one.label, one.split, one.group) for one in listed]
+    table = pd.DataFrame(rows, columns=["path", "label", "split", "group"])
+    facts = pd.DataFrame(inspect_pictures(listed, catalogue), columns=FileFacts._fields)
+    table = pd.concat([table, facts], axis=1)
+    splits = name_splits(set(table["split"]), validation, testing)
+    table["split"] = decide_splits(table, validation, testing, seed)
+    groups = table.pop("group")
+    return (table.assign(group=groups) if (groups != "").any() else table), splits
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFolder:
+    """Pictures of several classes, each in one split, as a table with a row per picture."""
+
+    root: Path | None  # the folder that the paths start from; None for pictures in memory
+    classes: list[str]  # their names, sorted
+    table: pd.DataFrame  # path, label, split, digest, width, height, problem; and group, where groups are given
+    splits: tuple[str, ...]  # those that were asked for, or that the pictures bring
+    pictures: Mapping[str, Picture] | None = None  # by path, where they are not the files below root
+
+    @property
+    def readable(self) -> pd.DataFrame:
+        """The rows without a problem."""
+        return self.table[self.table["problem"] == ""].reset_index(drop=True)
+
+    @property
+    def problems(self) -> pd.DataFrame:
+        """Path and problem of each file that is no readable picture."""
+        return self.table.loc[self.table["problem"] != "", ["path", "problem"]].reset_index(drop=True)
+
+    def counts(self) -> pd.DataFrame:
+        """Readable pictures per class (rows) and split (columns)."""
+        counts = pd.crosstab(self.readable["label"], self.readable["split"])
+        return counts.reindex(index=self.classes, columns=list(self.splits), fill_value=0)
+
+    def class_numbers(self, labels: Sequence) -> np.ndarray:
+        """The number of each label's class, [n] int. Raises `DatasetError` for a class that is not there."""
+        names = [name_text(label) for label in labels]
+        numbers = pd.Index(self.classes).get_indexer(names)
+        if (numbers < 0).any():
+            stranger = names[int(np.argmin(numbers))]
+            raise DatasetError(f"There is no class {printable(stranger)!r}; there are {', '.join(self.classes)}.")
+        return numbers
+
+    def picture(self, path: str) -> Picture:
+        """The picture of a row, by its path in the table."""
+        if self.pictures is not None:
+            return self.pictures[path]
+        return Picture((self.root or Path()) / path, printable(path))
+
+    def __repr__(self) -> str:
+        counts = self.readable["split"].value_counts()
+        splits = ", ".join(f"{counts.get(name, 0)} {name}" for name in self.splits)
+        problems = f"; {len(self.problems)} problems" if len(self.problems) else ""
+        return f"ImageFolder({counts.sum()} pictures in {len(self.classes)} classes: {splits}{problems})"
+
+    @classmethod
+    def scan(
+        cls,
+        root: str | os.PathLike,  # a folder of pictures per class, or train, validation and test folders of these
+        validation_percentage: float = 10,
+        testing_percentage: float = 10,
+        seed: int = 0,
+        catalogue: Catalogue | None = None,  # what remembers files between runs
+    ) -> "ImageFolder":
+        """Read a folder; files that are no pictures stay in the table with their problem. Raises `DatasetError`."""
+        root = Path(os.path.realpath(root))
+        listed, classes = list_files(root)
+        table, splits = _make_table(listed, validation_percentage, testing_percentage, seed, catalogue)
+        return cls(root, classes, table, splits)
+
+    @classmethod
+    def from_table(
+        cls,
+        table: pd.DataFrame,  # path and label; perhaps split, where it is given, and group, of which none is divided
+        root: str | os.PathLike | None = None,  # the folder that paths start from; None: the current one
+        validation_percentage: float = 10,
+        testing_percentage: float = 10,
+        seed: int = 0,
+        catalogue: Catalogue | None = None,
+    ) -> "ImageFolder":
+        """Read the files that a table names; one that is not there stays, with its problem. Raises `DatasetError`."""
+        root = Path(os.path.abspath(os.curdir if root is None else root))
+        listed, classes = list_rows(table, root)
+        table, splits = _make_table(listed, validation_percentage, testing_percentage, seed, catalogue)
+        return cls(root, classes, table, splits)
+
+    @classmethod
+    def from_pictures(
+        cls,
+        pictures: Pictures,  # arrays uint8, PIL pictures, bytes, open files, paths; a generator is used up and kept
+        labels: Sequence,  # a name or number for each
+        validation_percentage: float = 10,
+        testing_percentage: float = 10,
+        seed: int = 0,
+        catalogue: Catalogue | None = None,  # of those pictures that are files
+    ) -> "ImageFolder":
+        """Take pictures as they are; what cannot be read stays, with its problem. Raises `DatasetError`."""
+        listed, classes = list_pictures(pictures, labels)
+        table, splits = _make_table(listed, validation_percentage, testing_percentage, seed, catalogue)
+        return cls(None, classes, table, splits, {one.path: one.picture for one in listed})
+
+
+def as_image_folder(
+    data: Any,  # an ImageFolder, a folder's path, a table, or pictures
+    labels: Sequence | None = None,  # of pictures, one each
+    validation_percentage: float = 10,
+    testing_percentage: float = 10,
+    seed: int = 0,
+    catalogue: Catalogue | None = None,
+) -> ImageFolder:
+    """An `ImageFolder` of what is given; one that is given stays as it is. Raises `DatasetError`."""
+    options = (validation_percentage, testing_percentage, seed, catalogue)
+    is_path, is_table = isinstance(data, str | os.PathLike), hasattr(data, "columns")
+    if labels is not None:
+        if isinstance(data, ImageFolder) or is_table or (is_path and os.path.isdir(data)):
+            raise DatasetError("A folder brings its own labels, a table in its column label: leave `labels` out.")
+        return ImageFolder.from_pictures(data, labels, *options)
+    if isinstance(data, ImageFolder):
+        return data
+    if is_table:
+        return ImageFolder.from_table(data, None, *options)
+    if is_path:
+        return ImageFolder.scan(data, *options)
+    raise DatasetError(
+        f"A {type(data).__name__} alone is no data set: give a folder, a table with the columns path and label, "
+        "or pictures with their labels."
+    )
+
+
+def _check_class(folder: ImageFolder, label: str, counts: pd.Series) -> None:
+    """Raise `DatasetError` where a class has too few pictures; the usual reason is that they cannot be read."""
+    if counts.sum() < len(folder.splits) or counts["train"] == 0:
+        problems = folder.table[(folder.table["label"] == label) & (folder.table["problem"] != "")]
+        reason, pictures = "", "picture" if counts.sum() == 1 else "pictures"
+        for path, problem in problems[["path", "problem"]].head(1).itertuples(index=False):
+            reason = f" ({len(problems)} cannot be read, the first, {printable(path)}: {problem})"
+        raise DatasetError(
+            f"Class {printable(label)} has {counts.sum()} readable {pictures}{reason}, too few for "
+            f"{', '.join(folder.splits)}: add pictures, or remove the class."
+        )
+
+
+def check_trainable(folder: ImageFolder) -> None:
+    """Raise `DatasetError`, with what to do, where a folder cannot be trained on."""
+    name = printable(folder.root) if folder.root else "the data set"
+    if len(folder.classes) < 2:
+        found = f"only the class {printable(folder.classes[0])}" if folder.classes else "no folders and no labels"
+        hint = "give pictures of at least two classes, in a folder each or with their labels"
+        raise DatasetError(f"{name if folder.root else 'The data set'} holds {found}: {hint}.")
+    counts = folder.counts()
+    for label in folder.classes:
+        _check_class(folder, label, counts.loc[label])
+    for split in counts.columns[counts.sum() == 0]:
+        raise DatasetError(
+            f"None of the {counts.to_numpy().sum()} readable pictures in {name} is in {split}: "
+            f"add pictures, or give {split} a larger share."
+        )
