@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-# %% ../nbs/01_images.ipynb #2264f371
+# %% ../nbs/01_images.ipynb #0433f9b2
 def show_images(
     images: Sequence[np.ndarray],  # each [height, width, 3] or [height, width], uint8
     titles: Sequence[str] | None = None,  # one per picture
@@ -26,7 +26,7 @@ def show_images(
         raise ValueError("There is no picture to show: the sequence is empty.")
     columns = min(columns, len(images))
     rows = math.ceil(len(images) / columns)
-    tallest = max(min(1, image.shape[0] / image.shape[1]) for image in images)
+    tallest = max(min(1, shape[0] / shape[1]) for shape in map(np.shape, images))
     figsize = (size * columns, (size * tallest + 0.3) * rows)
     _, axes = plt.subplots(rows, columns, figsize=figsize, dpi=84, squeeze=False)
     for position, image in enumerate(images):
