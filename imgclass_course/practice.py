@@ -1,0 +1,55 @@
+"""A folder of pictures to practise on: the drawings that come along, with the flaws that folders of one's own have."""
+
+import hashlib
+import io
+import shutil
+from pathlib import Path
+
+from PIL import Image
+
+from .course_data import dataset_folder
+from .splitting import assign_split
+
+MISPLACED = {  # where a picture lies: which drawing it is, and in which folder that belongs
+    "birds/picture_0602.jpg": "vehicles/aircraft_2.jpg",
+    "bugs/picture_0417.jpg": "fruit/strawberry.jpg",
+    "homes/picture_0533.jpg": "drinks/teacup.jpg",  # one of the test pictures, where a quarter are
+}
+COPIES = {  # a copy as a messenger makes it, smaller and paler: of which drawing; it is always for training
+    "drinks/picture_0610.jpg": "drinks/mug.jpg",
+    "vehicles/picture_0418.jpg": "vehicles/big_truck.jpg",  # a test picture
+}
+BROKEN = {"flowers/picture_0555.jpg": "flowers/rose.jpg"}  # the first half of its file
+TESTING_PERCENTAGE = 25
+
+
+def practice_folder(folder: Path) -> Path:
+    """Fill a new folder with the drawings and the flaws, and return it."""
+    drawings = dataset_folder("clipart")
+    for kind in (path for path in drawings.iterdir() if path.is_dir()):
+        (folder / kind.name).mkdir(parents=True)
+        for path in kind.glob("*.jpg"):
+            shutil.copyfile(path, folder / kind.name / path.name)
+    for name, drawing in MISPLACED.items():
+        (folder / drawing).rename(folder / name)
+    for name, drawing in COPIES.items():
+        (folder / name).write_bytes(_copy_for_training(drawings / drawing))
+    for name, drawing in BROKEN.items():
+        content = (drawings / drawing).read_bytes()
+        (folder / name).write_bytes(content[: len(content) // 2])
+    return folder
+
+
+def _copy_for_training(path: Path) -> bytes:
+    """Return a smaller JPEG of a picture, with a few bytes behind its end that put it into the training split.
+
+    Encoders differ from machine to machine, and the split goes by the bytes: so the same copies are for training anywhere.
+    """
+    image, copied = Image.open(path), io.BytesIO()
+    smaller = image.resize([side * 9 // 10 for side in image.size], Image.Resampling.BILINEAR)
+    smaller.save(copied, "JPEG", quality=70)
+    for number in range(1000):
+        content = copied.getvalue() + b" " * number
+        if assign_split(hashlib.sha256(content).hexdigest(), 0, TESTING_PERCENTAGE) == "train":
+            break
+    return content
