@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PREPARATION', 'IMAGE_SIZES', 'fingerprint_of', 'Backbone', 'load_backbone']
 
-# %% ../nbs/A2_backbones.ipynb #75dca66d
+# %% ../nbs/A2_backbones.ipynb #1a3ccf84
 import hashlib
 import os
 from collections.abc import Callable
@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .embedded import EmbeddedNetwork, embedded_digest
+from .foundation.assets import EMBEDDED
 from .foundation.errors import BackboneError
 from .foundation.hub import HubModule, folder_digest, handle_image_size, hub_module, keras_application
 from .foundation.hub import mobilenet_handles, modern_name, unknown_name
 from .foundation.keras_layers import learn_from
 from .foundation.runners import Network, Runner
-from .mobilenet import EMBEDDED
 from .running import runner_of
 
 if TYPE_CHECKING:
     import keras
 
-# %% ../nbs/A2_backbones.ipynb #d657d478
-# How foundation.picture_files.load_image makes a picture; a change there is a new fingerprint.
+# %% ../nbs/A2_backbones.ipynb #46094032
+# How load_image makes a picture; a change there is a new fingerprint.
 PREPARATION = "rgb squash bilinear antialias 1"
 
 
@@ -40,83 +40,98 @@ def fingerprint_of(*parts: bytes | str) -> str:
         digest.update(len(data).to_bytes(8, "big") + data)
     return digest.hexdigest()
 
-# %% ../nbs/A2_backbones.ipynb #161db97a
+# %% ../nbs/A2_backbones.ipynb #bf51219e
 @dataclass(frozen=True)
 class Backbone:
-    "A pretrained network from pictures [image_size, image_size, 3] uint8 to vectors [feature_dim] float32."
+    "A pretrained network from pictures [size, size, 3] uint8 to vectors [d] float32."
 
     name: str  # what load_backbone was given
     image_size: int  # pixels of each side
     fingerprint: str  # SHA-256 over weights and preparation, hexadecimal
-    network: Callable[[], Network]  # loads it; also knows, where it can, its `litert_file` and its `keras_model`
+    network: Callable[[], Network]  # loads it; may have `litert_file`, `keras_model`
 
     def runner(self, device: str | None = None) -> Runner:
-        "What runs the network: one of `running.RUNNERS`, by default TensorFlow where it sees a GPU, else LiteRT."
+        "What runs it, of `running.RUNNERS`: TensorFlow on a GPU, else LiteRT."
         return runner_of(self, device)
 
     @property
     def feature_dim(self) -> int:
-        return self.runner()(np.zeros((1, self.image_size, self.image_size, 3), np.uint8)).shape[1]
+        picture = np.zeros((1, self.image_size, self.image_size, 3), np.uint8)
+        return self.runner()(picture).shape[1]
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        "Vectors [n, feature_dim] float32 of pictures [n, image_size, image_size, 3] uint8; `BackboneError` for others."
-        if images.ndim != 4 or images.shape[1:] != (self.image_size, self.image_size, 3) or images.dtype != np.uint8:
+        "Vectors [n, d] of bytes [n, size, size, 3]. Raises `BackboneError` for others."
+        side, shape = self.image_size, list(images.shape)
+        if len(shape) != 4 or shape[1:] != [side, side, 3] or images.dtype != np.uint8:
             raise BackboneError(
-                f"{self.name} wants bytes [n, {self.image_size}, {self.image_size}, 3] and got {images.dtype} "
-                f"{list(images.shape)}: prepare pictures with load_image."
+                f"{self.name} wants bytes [n, {side}, {side}, 3] and got {images.dtype} "
+                f"{shape}: prepare pictures with load_image."
             )
-        return self.runner()(images) if len(images) else np.zeros((0, self.feature_dim), np.float32)
+        if not len(images):
+            return np.zeros((0, self.feature_dim), np.float32)
+        return self.runner()(images)
 
     def model(
         self,
-        trainable_from: str | None = None,  # the first layer that learns, such as "conv_dw_12"; None: none does
-    ) -> "keras.Model":  # pixels [n, image_size, image_size, 3] uint8 in, vectors [n, feature_dim] float32 out
-        "The network as a Keras model, preparation inside. Batch normalisation stays as it is, whatever learns."
+        trainable_from: str | None = None,  # first layer that learns; None: none does
+    ) -> "keras.Model":  # bytes [n, size, size, 3] in, vectors [n, d] float32 out
+        "The network in Keras, preparation inside. Batch normalisation never learns."
         if not hasattr(self.network, "keras_model"):
-            raise BackboneError(f"{self.name} has no Keras layers: use {EMBEDDED} or keras:NAME.")
+            problem = f"{self.name} has no Keras layers: use {EMBEDDED} or keras:NAME."
+            raise BackboneError(problem)
         model = self.network.keras_model(self.image_size)
         learn_from(model, trainable_from)
         return model
 
-# %% ../nbs/A2_backbones.ipynb #5ab5fc4d
+# %% ../nbs/A2_backbones.ipynb #bc605f92
 IMAGE_SIZES = (224, 192, 160, 128)  # that MobileNet v1 was published at
 
 
 def _embedded_backbone(name: str, image_size: int) -> Backbone:
-    return Backbone(name, image_size, fingerprint_of(embedded_digest(), str(image_size)), EmbeddedNetwork())
+    fingerprint = fingerprint_of(embedded_digest(), str(image_size))
+    return Backbone(name, image_size, fingerprint, EmbeddedNetwork())
 
-# %% ../nbs/A2_backbones.ipynb #585c8c57
+# %% ../nbs/A2_backbones.ipynb #9947d9ac
 def _module_backbone(name: str, folder: Path, image_size: int | None) -> Backbone:
-    "A module; where no size is given, that of its handle (…_160/feature_vector/5), or 224."
+    "A module; its size is given, or in its handle (…_160/feature_vector/5), or 224."
     size = image_size or handle_image_size(name) or 224
-    return Backbone(name, size, fingerprint_of(folder_digest(folder), str(size)), HubModule(folder))
+    fingerprint = fingerprint_of(folder_digest(folder), str(size))
+    return Backbone(name, size, fingerprint, HubModule(folder))
 
 
-def _keras_backbone(name: str, image_size: int | None, weights: str | os.PathLike | None) -> Backbone:
-    "A network of keras.applications, its ImageNet weights downloaded by Keras or all weights given as a file."
+def _keras_backbone(
+    name: str,  # keras:NAME
+    image_size: int | None,
+    weights: str | os.PathLike | None,  # a file of all; None: Keras downloads them
+) -> Backbone:
+    "A network of keras.applications."
     network = keras_application(name.removeprefix("keras:"), image_size, weights)
     size = network.image_size
-    return Backbone(name, size, fingerprint_of(name, network.digest(), str(size)), network)
+    fingerprint = fingerprint_of(name, network.digest(), str(size))
+    return Backbone(name, size, fingerprint, network)
 
-# %% ../nbs/A2_backbones.ipynb #63aac489
+# %% ../nbs/A2_backbones.ipynb #10ece87e
 def load_backbone(
-    spec: "str | os.PathLike | Backbone" = EMBEDDED,  # a short name, a handle, a SavedModel's folder, or keras:NAME
-    image_size: int | None = None,  # pixels of each side; None: what the name says, or the network's own
+    spec: "str | os.PathLike | Backbone" = EMBEDDED,  # name, handle, folder, keras:NAME
+    image_size: int | None = None,  # pixels; None: as the name says, or as published
     weights: str | os.PathLike | None = None,  # a file of weights, for keras:NAME only
 ) -> Backbone:
     "A pretrained network by name. Raises `BackboneError` where it cannot be had."
     if isinstance(spec, Backbone):
         return spec
     name = modern_name(str(spec))
-    if weights is not None and not name.startswith("keras:"):
-        raise BackboneError(f"`weights` (--weights) goes with keras:NAME, and the backbone is {name}.")
     if name.startswith("keras:"):
         return _keras_backbone(name, image_size, weights)
+    if weights is not None:
+        raise BackboneError(
+            f"`weights` (--weights) goes with keras:NAME, and the backbone is {name}."
+        )
     if name in (embedded := {f"mobilenet_v1_100_{size}": size for size in IMAGE_SIZES}):
         return _embedded_backbone(name, image_size or embedded[name])
     handle = mobilenet_handles().get(name, name)
     if handle.startswith("https://"):
         return _module_backbone(handle, hub_module(handle), image_size)
     if (Path(name) / "saved_model.pb").is_file():
-        return _module_backbone(str(Path(name).resolve()), Path(name).resolve(), image_size)
+        folder = Path(name).resolve()
+        return _module_backbone(str(folder), folder, image_size)
     raise BackboneError(unknown_name(str(spec)))

@@ -11,62 +11,65 @@ import numpy as np
 from .foundation.litert import LiteRTGraph
 from .mobilenet import BATCH_NORM_EPSILON, STRIDES
 
-# %% ../nbs/A1_engines.ipynb #fe5da414
+# %% ../nbs/A1_engines.ipynb #40a70d74
 def add_pixels(graph: LiteRTGraph, image_size: int) -> tuple[int, int]:
-    "Numbers of the tensor of bytes [1, size, size, 3] that comes in, and of the same values from -1 to 1."
+    "Numbers of a tensor of bytes [1, size, size, 3], and of the same from -1 to 1."
     shape, schema = [1, image_size, image_size, 3], graph.schema
     scale = schema.QuantizationParametersT(scale=[2 / 255], zeroPoint=[0])
     entry = graph.tensor(shape, "UINT8", quantization=scale)
     values = graph.operation("DEQUANTIZE", [entry], shape, schema.DequantizeOptionsT())
-    return entry, graph.operation("SUB", [values, graph.constant(np.ones(1, np.float32))], shape, schema.SubOptionsT())
+    one, options = graph.constant(np.ones(1, np.float32)), schema.SubOptionsT()
+    return entry, graph.operation("SUB", [values, one], shape, options)
 
-# %% ../nbs/A1_engines.ipynb #de9c15ba
-def fold_batch_norm(weights: dict[str, np.ndarray], layer: str) -> tuple[np.ndarray, np.ndarray]:
+# %% ../nbs/A1_engines.ipynb #269a2bca
+def fold_batch_norm(
+    weights: dict[str, np.ndarray],  # by layer name
+    layer: str,
+) -> tuple[np.ndarray, np.ndarray]:
     "Scale and shift [channels] float32 that a layer's batch normalisation amounts to."
-    mean, variance, beta, gamma = (
-        weights[f"{layer}/BatchNorm/{part}"] for part in ("moving_mean", "moving_variance", "beta", "gamma")
-    )
+    parts = ("moving_mean", "moving_variance", "beta", "gamma")
+    learned = (weights[f"{layer}/BatchNorm/{part}"] for part in parts)
+    mean, variance, beta, gamma = learned
     scale = gamma / np.sqrt(variance + np.float32(BATCH_NORM_EPSILON))
     return scale, beta - mean * scale
 
-# %% ../nbs/A1_engines.ipynb #fc0f4a0f
+# %% ../nbs/A1_engines.ipynb #c6b5db19
 def _add_convolution(
     graph: LiteRTGraph,
     x: int,  # the tensor that goes in
     side: int,  # pixels of each side of the result
-    kernel: np.ndarray,  # [height, width, in, out], or [height, width, channels, 1] of a depthwise one
+    kernel: np.ndarray,  # [height, width, in, out], or [height, width, channels, 1]
     folded: tuple[np.ndarray, np.ndarray],
     stride: int,
 ) -> int:
     "Add a convolution with its batch normalisation and ReLU6."
-    schema, (scale, shift) = graph.schema, folded
-    depthwise = kernel.shape[3] == 1
-    kind, options = (
-        ("DEPTHWISE_CONV_2D", schema.DepthwiseConv2DOptionsT()) if depthwise else ("CONV_2D", schema.Conv2DOptionsT())
-    )
-    options.padding, options.fusedActivationFunction = schema.Padding.SAME, schema.ActivationFunctionType.RELU6
-    options.strideH = options.strideW = stride
+    schema, (scale, shift), depthwise = graph.schema, folded, kernel.shape[3] == 1
     if depthwise:
+        kind, options = "DEPTHWISE_CONV_2D", schema.DepthwiseConv2DOptionsT()
         options.depthMultiplier = 1
+    else:
+        kind, options = "CONV_2D", schema.Conv2DOptionsT()
+    options.padding = schema.Padding.SAME
+    options.fusedActivationFunction = schema.ActivationFunctionType.RELU6
+    options.strideH = options.strideW = stride
     kernel = kernel * (scale[:, None] if depthwise else scale)
-    filters, bias = graph.constant(kernel.transpose(3, 0, 1, 2).copy()), graph.constant(shift)
-    return graph.operation(kind, [x, filters, bias], [1, side, side, len(scale)], options)
+    filters = graph.constant(kernel.transpose(3, 0, 1, 2).copy())
+    inputs = [x, filters, graph.constant(shift)]
+    return graph.operation(kind, inputs, [1, side, side, len(scale)], options)
 
-# %% ../nbs/A1_engines.ipynb #5790726a
+# %% ../nbs/A1_engines.ipynb #e7bee6a2
 def write_mobilenet(weights: dict[str, np.ndarray], image_size: int) -> bytes:
-    "MobileNet v1 as a LiteRT file, as `convert_network` would give it: bytes [1, size, size, 3] to [1, 1024] float32."
+    "MobileNet v1 as a LiteRT file: bytes [1, size, size, 3] to [1, 1024] float32."
     graph = LiteRTGraph()
     entry, x = add_pixels(graph, image_size)
-    layers = [("Conv2d_0", "weights", 2)]
+    layers, side = [("Conv2d_0", "weights", 2)], image_size
     for number, stride in enumerate(STRIDES, start=1):
-        layers += [
-            (f"Conv2d_{number}_depthwise", "depthwise_weights", stride),
-            (f"Conv2d_{number}_pointwise", "weights", 1),
-        ]
-    side = image_size
+        layers.append((f"Conv2d_{number}_depthwise", "depthwise_weights", stride))
+        layers.append((f"Conv2d_{number}_pointwise", "weights", 1))
     for name, part, stride in layers:
-        side = -(-side // stride)
-        x = _add_convolution(graph, x, side, weights[f"{name}/{part}"], fold_batch_norm(weights, name), stride)
-    axes = graph.constant(np.array([1, 2], np.int32))
-    options = graph.schema.ReducerOptionsT(keepDims=False)
-    return graph.pack(entry, graph.operation("MEAN", [x, axes], [1, weights[f"{name}/weights"].shape[3]], options))
+        side, kernel = -(-side // stride), weights[f"{name}/{part}"]
+        folded = fold_batch_norm(weights, name)
+        x = _add_convolution(graph, x, side, kernel, folded, stride)
+    axes, schema = graph.constant(np.array([1, 2], np.int32)), graph.schema
+    options, channels = schema.ReducerOptionsT(keepDims=False), kernel.shape[3]
+    return graph.pack(entry, graph.operation("MEAN", [x, axes], [1, channels], options))
