@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from imgclass_course.course_data import load_fashion
 from imgclass_course.exercises import answered, call, describe, exercise, expect, number
 
 DECENT, SHAMELESS = 0.9, 0.0001  # what 99 pictures and the last one give to the truth
@@ -82,10 +83,8 @@ def shameless_answer(guess: float, cross_entropy: Callable[[np.ndarray, np.ndarr
 @functools.cache
 def _garments() -> tuple[np.ndarray, np.ndarray]:
     """Return the lesson's two features of trousers and pullovers, [1200, 2], and 0 or 1 for each."""
-    from imgclass_course import showing
-
-    with np.load(showing.dataset_folder("fashion") / "fashion_sample.npz", allow_pickle=False) as arrays:
-        images, labels = arrays["train_images"], arrays["train_labels"]
+    fashion = load_fashion()
+    images, labels = fashion.train_images, fashion.train_labels
     garments = np.concatenate([images[labels == 1], images[labels == 2]]) / 255
     middle = garments[:, :, 9:19].sum(axis=2).mean(axis=1)
     sides = garments.sum(axis=2).mean(axis=1) - middle
