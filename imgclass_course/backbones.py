@@ -40,7 +40,7 @@ def fingerprint_of(*parts: bytes | str) -> str:
         digest.update(len(data).to_bytes(8, "big") + data)
     return digest.hexdigest()
 
-# %% ../nbs/A2_backbones.ipynb #bf51219e
+# %% ../nbs/A2_backbones.ipynb #d3e3b8ea
 @dataclass(frozen=True)
 class Backbone:
     "A pretrained network from pictures [size, size, 3] uint8 to vectors [d] float32."
@@ -64,8 +64,8 @@ class Backbone:
         side, shape = self.image_size, list(images.shape)
         if len(shape) != 4 or shape[1:] != [side, side, 3] or images.dtype != np.uint8:
             raise BackboneError(
-                f"{self.name} wants bytes [n, {side}, {side}, 3] and got {images.dtype} "
-                f"{shape}: prepare pictures with load_image."
+                f"{self.name} wants bytes [n, {side}, {side}, 3] and got "
+                f"{images.dtype} {shape}: prepare pictures with load_image."
             )
         if not len(images):
             return np.zeros((0, self.feature_dim), np.float32)
