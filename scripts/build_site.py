@@ -31,6 +31,7 @@ BUILD = TOP / "build"
 
 # Pages of the site that are no notebooks, and the files that they are made of.
 PAGES = {
+    "workshop.md": "WORKSHOP.md",
     "contributing.md": "CONTRIBUTING.md",
     "benchmarks.md": "benchmarks/RESULTS.md",
     "how_it_is_measured.md": "benchmarks/README.md",
@@ -46,7 +47,7 @@ def rewrite_links(text: str, folder: str) -> str:
     for page, source in PAGES.items():
         name = os.path.relpath(source, folder).replace(os.sep, "/")
         text = text.replace(f"]({name})", f"]({page})")
-    return text
+    return text if folder == "nbs" else text.replace("](nbs/", "](")
 
 
 def plain(text: str) -> str:

@@ -122,10 +122,14 @@ def shrink_pictures(notebook: NotebookNode) -> None:
 
 
 def leave_widgets_out(notebook: NotebookNode) -> None:
-    """Store nothing for a widget; the cell after it shows the same as a still picture."""
+    """Store nothing for a widget; the cell after it shows the same as a still picture.
+
+    `make notebooks` does not run it either: nbconvert may wait for ever for the end of such a cell (nbclient#312).
+    """
     for cell in code_cells(notebook):
         if WIDGET_TAG in cell.metadata.get("tags", []):
             cell.outputs = []
+            cell.metadata["tags"] = sorted({*cell.metadata["tags"], "skip-execution"})
 
 
 def normalise(notebook: NotebookNode) -> None:

@@ -12,15 +12,10 @@ import numpy as np
 import pytest
 from support import SMALL, assert_one_line_error, run_command
 
+from imgclass_course.checkpoint_files import SCORE_MEMBER, read_score, save_with_score
+from imgclass_course.event_files import read_scalars
 from imgclass_course.foundation.errors import TrainingError
-from imgclass_course.training import (
-    SCORE_MEMBER,
-    BestCheckpoint,
-    new_run_folder,
-    read_scalars,
-    read_score,
-    save_with_score,
-)
+from imgclass_course.training import BestCheckpoint, new_run_folder
 from imgclass_course.transfer import build_head, train_head
 
 

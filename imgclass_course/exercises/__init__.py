@@ -100,8 +100,8 @@ def call(function: Callable, *arguments: Any) -> Any:  # whatever the attendee r
 
 def number(answer: Any, what: str = "The answer") -> float:  # whatever the attendee gives
     """Return `answer` as a float. Raises `Off` for anything but one finite number."""
-    if getattr(answer, "shape", None) == ():
-        answer = answer.item()
+    if getattr(answer, "shape", None) == ():  # an array or a tensor that is one number
+        answer = answer.numpy().item() if hasattr(answer, "numpy") else answer.item()
     try:
         value = float(answer) if isinstance(answer, Real) and not isinstance(answer, bool) else math.nan
     except OverflowError:  # a whole number with hundreds of digits

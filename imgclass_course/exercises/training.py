@@ -9,7 +9,7 @@ import pandas as pd
 
 from imgclass_course.exercises import Off, Open, answered, call, exercise, expect, number
 from imgclass_course.foundation.errors import TrainingError
-from imgclass_course.training import read_scalars
+from imgclass_course.event_files import read_scalars
 
 RUNS = 3
 

@@ -23,7 +23,7 @@ from ..foundation.pictures import Picture, PictureSource, as_pictures
 from ..foundation.progress import progress_bar
 from ..foundation.threads import map_in_threads
 from ..images import show_images
-from ..training import NEEDS_TENSORBOARD
+from ..event_files import NEEDS_TENSORBOARD
 from ..transfer import Retraining
 
 if TYPE_CHECKING:
