@@ -1,6 +1,8 @@
 """Modules:
 
 - `imgclass_course.cli`: The command `imgclass`: retrain, label, demo, audit, cache, data and lab.
+- `imgclass_course.commands.lab_contents`: How JupyterLab is given the lessons: as of the Python that runs here, so that opening one does not change it.
+- `imgclass_course.decisions`: What a person decided about single pictures, kept in a plain file beside them: keep, move to a class, or leave out.
 - `imgclass_course.features`: The table between extraction and training: a vector and a class per picture, and what is known of it.
 - `imgclass_course.foundation.downloads`: Data sets that are fetched by name: downloaded once, checked, unpacked safely, and there whole or not at all.
 - `imgclass_course.foundation.store`: Vectors of pictures by content, kept in one SQLite database per folder, and never a stale one.
