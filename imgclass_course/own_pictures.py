@@ -144,7 +144,7 @@ def show_problems(images: ImageFolder) -> Audit:
     rows = -(-len(shown) // COLUMNS)
     heights = [0.5 + 0.3 * min(len(found.unreadable), MOST_SHOWN), 0.4 + 2.0 * rows]
     figure = plt.figure(figsize=(6.4, sum(heights)), dpi=100, layout="constrained")
-    above, below = np.ravel(figure.subfigures(2, 1, height_ratios=heights))
+    above, below = figure.subfigures(2, 1, height_ratios=heights, squeeze=False)[:, 0]
     _draw_unreadable(above, found.unreadable)
     _draw_pairs(below, images, shown, len(pairs))
     _show()
