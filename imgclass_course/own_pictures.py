@@ -134,7 +134,7 @@ def show_folder(images: ImageFolder, label: str, columns: int = 8) -> None:
 def show_problems(images: ImageFolder) -> Audit:
     """Draw what an audit finds as a wall: files that cannot be read, and pairs that are nearly the same; return it."""
     found = audit(images)
-    pairs = _near_pairs(images)
+    pairs = near_pairs(images)
     if found.unreadable.empty and not pairs:
         print("Every file can be read, and no two pictures are nearly the same.")
         return found
@@ -155,7 +155,7 @@ def _draw_unreadable(part: "SubFigure", unreadable: pd.DataFrame) -> None:
     part.suptitle(f"Cannot be read: {len(unreadable)}", fontsize=13, fontweight="bold", x=0.01, ha="left")
     axis = part.subplots()
     axis.set_axis_off()
-    axis.set(xlim=(0, 1), ylim=(min(len(unreadable), MOST_SHOWN), 0))
+    axis.set(xlim=(0, 1), ylim=(max(1, min(len(unreadable), MOST_SHOWN)), 0))
     for place, (path, problem) in enumerate(unreadable[:MOST_SHOWN].itertuples(index=False)):
         text = f"{printable(path)}: {problem.partition(' (')[0]}"
         axis.text(0, place + 0.5, f"\N{BALLOT X} {text:.72}", fontsize=FONT_SIZE, color=COLOURS["red"], va="center")
@@ -174,7 +174,7 @@ def _draw_pairs(part: "SubFigure", images: ImageFolder, paths: Sequence[str], co
             _draw_picture(axis, images, path, f"{printable(Path(path).parent.name)}/\n{splits[path]}", colour)
 
 
-def _near_pairs(images: ImageFolder) -> list[tuple[str, str]]:
+def near_pairs(images: ImageFolder) -> list[tuple[str, str]]:
     """Return the paths of pictures that are nearly the same, pair by pair; none of a large folder, which is said."""
     if len(images.readable) > MOST_COMPARED:
         print(f"These are more than {MOST_COMPARED:,} pictures: near-copies are not looked for.")
@@ -216,18 +216,28 @@ def show_accuracy(accuracy: Accuracy, num_classes: int) -> None:
     _show()
 
 
-def confused_pairs(result: Retraining) -> list[tuple[str, tuple[str, str]]]:
+Cell = tuple[str, str] | None  # of the confusion matrix: is, taken for
+
+
+def confused_pairs(result: Retraining) -> list[tuple[str, Cell]]:
     """Return the cells of the confusion matrix that are mistakes, fullest first, each with words for it.
 
-    The words and the cell, (is, taken for), are what a menu of ipywidgets takes as its options.
+    The words and the cell are what a menu of ipywidgets takes as its options; without a mistake there is one without a
+    cell.
     """
     confusion = result.evaluate(result.final_split).confusion()
     rows = most_confused(confusion, top=confusion.size).itertuples(index=False)
-    return [(f"{label}, taken for {answer} ({count})", (label, answer)) for label, answer, count in rows]
+    found: list[tuple[str, Cell]] = [
+        (f"{label}, taken for {answer} ({count})", (label, answer)) for label, answer, count in rows
+    ]
+    return found or [("no mistakes", None)]
 
 
-def show_cell(result: Retraining, cell: tuple[str, str]) -> None:
+def show_cell(result: Retraining, cell: Cell) -> None:
     """Draw the test pictures that a cell of the confusion matrix counts, surest first."""
+    if cell is None:
+        print("Every test picture is named rightly: there is no mistake to look at.")
+        return
     label, answer = cell
     measured, rows = result.evaluate(result.final_split), result.pictures(result.final_split).rows
     answers, classes = np.array(measured.answers), np.array(measured.classes)

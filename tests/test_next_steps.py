@@ -3,13 +3,18 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 from support import run_command, write_pictures
 
 from imgclass_course.exercises import bands
-from imgclass_course.next_steps import RIDGE_STRENGTH, learning_curve, leave_one_out_scores, suspects
+from imgclass_course.exercises.next_steps import NEARLY_ALL
+from imgclass_course.features import Features
+from imgclass_course.foundation.errors import DatasetError
+from imgclass_course.next_steps import learning_curve, suspects
 from imgclass_course.outputs.advice import advise
+from imgclass_course.ridge import RIDGE_STRENGTH, leave_one_out_scores, ridge_answers
 from imgclass_course.transfer import Retraining
 
 
@@ -53,27 +58,44 @@ def test_class_without_pictures_suspects_nobody() -> None:
     assert suspects(scores, np.array([0, 1])).tolist() == []
 
 
+def as_features(vectors: np.ndarray, labels: np.ndarray, train: int) -> Features:
+    """Return features of which the first `train` rows are for training, and the others judge."""
+    splits = np.where(np.arange(len(labels)) < train, "train", "test")
+    return Features(vectors, labels, pd.DataFrame({"split": splits}), [*map(str, range(labels.max() + 1))])
+
+
+def test_ridge_answers_are_those_of_scikit_learn() -> None:
+    vectors, labels = blobs(90, 3, 0.9)
+    ridge = Ridge(RIDGE_STRENGTH * np.square(vectors[:60]).sum() / 20).fit(vectors[:60], np.eye(3)[labels[:60]])
+    expected = ridge.predict(vectors[60:]).argmax(axis=1)
+    assert np.array_equal(ridge_answers(vectors[:60], labels[:60], vectors[60:]), expected)
+
+
 def test_curve_tells_help_from_chance() -> None:
-    vectors, labels = blobs(4000, 8, 2.0)
-    train, test = np.arange(200), np.arange(2000, 4000)
-    helped = learning_curve(vectors, labels, train, test)
-    assert helped.points.index.tolist() == [50, 100, 200] and helped.points["accuracy"].is_monotonic_increasing
+    helped = learning_curve(as_features(*blobs(2200, 8, 2.0), train=200))
+    assert helped.points.index.tolist() == [25, 50, 100, 200] and helped.points["accuracy"].is_monotonic_increasing
     assert helped.verdict.startswith("More pictures help") and helped.last_doubling.interval[0] > 0
-    easy, easy_labels = blobs(400, 2, 0.1)
-    enough = learning_curve(easy, easy_labels, np.arange(200), np.arange(200, 400))
-    assert enough.verdict.startswith("Whether more pictures help cannot be told")
+    assert helped.last_doubling.n == 2000
+
+
+@pytest.mark.parametrize(("tests", "words"), [(1000, "hardly help"), (20, "20 test pictures cannot tell")])
+def test_curve_that_is_flat_says_how_far_that_goes(tests: int, words: str) -> None:
+    curve = learning_curve(as_features(*blobs(200 + tests, 2, 0.1), train=200))
+    assert curve.points["accuracy"].min() == 1 and words in curve.verdict
 
 
 @pytest.mark.parametrize(("train", "test"), [(7, 10), (8, 0)])
 def test_too_few_for_a_curve_is_an_error(train: int, test: int) -> None:
-    vectors, labels = blobs(30, 2, 0.5)
-    with pytest.raises(ValueError, match="too few"):
-        learning_curve(vectors, labels, np.arange(train), np.arange(20, 20 + test))
+    features = as_features(*blobs(train + test, 2, 0.5), train)
+    with pytest.raises(DatasetError, match="too few"):
+        learning_curve(features)
 
 
 def test_advice_names_what_was_measured(trained: Retraining) -> None:
     advice = advise(trained)
-    assert any("last doubling" in sentence for sentence in advice.sentences)
+    assert any(
+        "last doubling" in sentence and "test pictures, with a ridge" in sentence for sentence in advice.sentences
+    )
     assert all(path.is_file() for path, _ in advice.pictures)
 
 
@@ -93,5 +115,6 @@ def test_advice_on_a_misplaced_picture_names_it(
 
 def test_mistakes_of_the_exercises_have_bands_of_their_own() -> None:
     band = bands("next_steps")
-    from_low_to_high = [band[name] for name in ("true", "found", "times", "times_with_old_scores", "times_of_23")]
+    from_low_to_high = [band[name] for name in ("true", "found", "times", "times_with_old_scores", "times_of_few")]
     assert all(lower.high < higher.low for lower, higher in zip(from_low_to_high, from_low_to_high[1:], strict=False))
+    assert band["without_twins"].high < NEARLY_ALL <= band["with_twins"].low

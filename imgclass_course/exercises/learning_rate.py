@@ -15,10 +15,10 @@ RATES = (0.001, 0.01, 0.1)
 
 # What else the numbers may be, by the bands that hold them all.
 OTHER_LOSSES = {
-    "adam": "These are Adam's numbers. Give `train_in_stages` a `keras.optimizers.SGD(rate)`.",
+    "adam": "These are Adam's numbers. Give `Trials` the optimizer \"sgd\".",
     "training": "These are measured on the training pictures. What counts is the cross-entropy of pictures that the "
-    "head has not seen: `validation`.",
-    "accuracy": "These are accuracies. `_measure` gives the cross-entropy first.",
+    "head has not seen: `val_loss`.",
+    "accuracy": "These are accuracies, `val_accuracy`. The cross-entropy is `val_loss`.",
 }
 
 
@@ -44,8 +44,8 @@ def _all_in(losses: dict[float, float], kind: str) -> bool:
 
 
 @exercise(
-    "For each rate build a head with `build_head`, train it with `train_in_stages` in one stage of `STEPS` steps and "
-    "batches of `BATCH_SIZE`, and give it to `_measure` with the validation pictures."
+    "`Trials` takes the optimizer as its last argument. Make one with `head`, the vectors and `validation`, as "
+    "`head_trials` was made; its `run(0, rate)` returns a dictionary with `val_loss`."
 )
 def best_rate_of_sgd(answer: Mapping[float, float]) -> str:
     """Exercise 1: the validation cross-entropy that plain SGD reaches at each rate."""

@@ -2,18 +2,22 @@
 
 import functools
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from imgclass_course.bottlenecks import extract
 from imgclass_course.datasets import ImageFolder, dataset_folder
 from imgclass_course.exercises.learning_rate import RATES
 from imgclass_course.features import Features
-from imgclass_course.learning_rate import _measure, train_in_stages
 from imgclass_course.transfer import build_head
+from imgclass_course.trials import Trials
+
+if TYPE_CHECKING:
+    import keras
 
 # The lesson's parameters.
 BACKBONE = "mobilenet_v1_100_128"
 VALIDATION_PERCENTAGE = 25
-STEPS = 200
+STEPS = 120
 BATCH_SIZE = 32
 
 
@@ -24,16 +28,20 @@ def pictures() -> Features:
 
 
 @functools.cache
+def trials(optimizer: str) -> Trials:
+    """Return the trainings of a head."""
+    training = pictures().xy("train")
+
+    def head(seed: int) -> "keras.Model":
+        return build_head(training[0].shape[1], len(pictures().classes), seed)
+
+    return Trials(head, training, pictures().xy("validation"), STEPS, BATCH_SIZE, optimizer)
+
+
+@functools.cache
 def trained(optimizer: str, rate: float, seed: int) -> dict[str, float]:
     """Return what a head reaches at one rate, with the seed of its start and of its batches."""
-    import keras
-
-    training, validation = pictures().xy("train"), pictures().xy("validation")
-    head = build_head(training[0].shape[1], len(pictures().classes), seed)
-    stage = (keras.optimizers.get({"class_name": optimizer, "config": {"learning_rate": rate}}), STEPS)
-    train_in_stages(*training, head, [stage], BATCH_SIZE, seed)
-    loss, accuracy = _measure(head, *validation)
-    return {"loss": loss, "accuracy": accuracy, "training": _measure(head, *training)[0]}
+    return trials(optimizer).run(seed, rate)
 
 
 def measure_of(optimizer: str, rate: float, what: str) -> Callable[[int], float]:
@@ -42,10 +50,10 @@ def measure_of(optimizer: str, rate: float, what: str) -> Callable[[int], float]
 
 
 KINDS = {
-    "sgd": ("SGD", "loss"),
-    "adam": ("Adam", "loss"),
-    "training": ("SGD", "training"),
-    "accuracy": ("SGD", "accuracy"),
+    "sgd": ("sgd", "val_loss"),
+    "adam": ("adam", "val_loss"),
+    "training": ("sgd", "loss"),
+    "accuracy": ("sgd", "val_accuracy"),
 }
 MEASURES = {
     f"{kind} {rate:g}": measure_of(optimizer, rate, what) for kind, (optimizer, what) in KINDS.items() for rate in RATES
