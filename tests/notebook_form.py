@@ -88,8 +88,6 @@ Check = Callable[[Lesson], list[str]]
 NOT_YET_TAUGHT_ANEW = {
     "03_cnn_basics",
     "05_transfer_learning",
-    "06_your_own_pictures",
-    "11_learning_rate",
     "12_regularization",
     "13_augmentation",
 }
@@ -311,7 +309,7 @@ def is_one_class(cell: NotebookNode) -> bool:
 
 def check_lengths(lesson: Lesson) -> list[str]:
     """Small cells, functions and modules."""
-    middle = median(count_lines(cell) for cell in lesson.code_cells)
+    middle = median(count_lines(cell) for cell in lesson.code_cells if not is_folded(cell))
     problems = [f"the median code cell has {middle} lines"] if middle > MAX_MEDIAN_LINES else []
     for cell in lesson.exported_cells:
         number, lines = cell.execution_count, count_lines(cell) - sum(map(signature_lines, functions(cell)))
@@ -399,13 +397,24 @@ def reached(trees: list[ast.Module], definitions: list[Definition]) -> set[str]:
     return used.union(*(names_used(node) for node in definitions if node.name in used))
 
 
+def soon_after(cells: list[NotebookNode], place: int) -> list[NotebookNode]:
+    """Return the next cells that a reader sees, and the folded ones among and right behind them."""
+    seen, found = 0, []
+    for cell in cells[place + 1 :]:
+        seen += not is_folded(cell)
+        if seen > CELLS_UNTIL_PROVED:
+            break
+        found.append(cell)
+    return found
+
+
 def check_proved(lesson: Lesson) -> list[str]:
     """Each public function and class is used, beside an assertion, soon after its definition."""
     problems = []
     cells = lesson.code_cells
-    where = f"in the {CELLS_UNTIL_PROVED} code cells after it"
+    where = f"in the {CELLS_UNTIL_PROVED} code cells that a reader sees after it"
     for place, cell in enumerate(cells):
-        trees = [parse(later) for later in cells[place + 1 : place + 1 + CELLS_UNTIL_PROVED]]
+        trees = [parse(later) for later in soon_after(cells, place)]
         definitions = [node for node in parse(cell).body if isinstance(node, Definition)] if is_exported(cell) else []
         public = sorted(node.name for node in definitions if not node.name.startswith("_"))
         unused = set(public) - reached(trees, definitions)
