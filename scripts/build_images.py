@@ -18,23 +18,26 @@ from PIL import Image
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "nbs"
 WIDTH = 260  # pixels
+RESULT = ("00_first_classifier", 3)  # the picture that the README opens with, larger
+RESULT_WIDTH = 720
 # Which of a lesson's drawings it is, counted from 0.
 CHOSEN = {
     "00_first_classifier": 3,
-    "01_images": 3,
-    "07_datasets": 1,
-    "03_cnn_basics": 0,
-    "08_measuring": 1,
+    "01_images": 0,
+    "02_learning": 13,
+    "03_cnn_basics": 1,
     "04_pretrained_networks": 2,
-    "A1_engines": 0,
-    "A2_backbones": 0,
-    "09_bottlenecks": 0,
-    "05_transfer_learning": 3,
+    "05_transfer_learning": 0,
+    "06_your_own_pictures": 2,
+    "07_datasets": 1,
+    "08_measuring": 1,
+    "09_bottlenecks": 1,
     "10_training_runs": 0,
     "11_learning_rate": 3,
     "12_regularization": 0,
     "13_augmentation": 1,
-    "06_your_own_pictures": 2,
+    "A1_engines": 0,
+    "A2_backbones": 0,
 }
 CHROMIUM = ("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")
 
@@ -46,11 +49,11 @@ def drawings(notebook: Path) -> list[bytes]:
     return [base64.b64decode(kinds["image/png"]) for kinds in data if "image/png" in kinds]
 
 
-def shrink(png: bytes, target: Path) -> None:
-    """Write a copy of a picture that is `WIDTH` pixels wide, in at most 256 colours."""
+def shrink(png: bytes, target: Path, width: int = WIDTH) -> None:
+    """Write a copy of a picture that is `width` pixels wide, in at most 256 colours."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    height = round(image.height * WIDTH / image.width)
-    image.resize((WIDTH, height), Image.Resampling.LANCZOS).quantize(256).save(target, optimize=True)
+    height = round(image.height * width / image.width)
+    image.resize((width, height), Image.Resampling.LANCZOS).quantize(256).save(target, optimize=True)
 
 
 def photograph(report: Path, target: Path) -> None:
@@ -71,6 +74,8 @@ def main() -> None:
     images.mkdir(exist_ok=True)
     for name, number in CHOSEN.items():
         shrink(drawings(NOTEBOOKS / f"{name}.ipynb")[number], images / f"{name}.png")
+    name, number = RESULT
+    shrink(drawings(NOTEBOOKS / f"{name}.ipynb")[number], images / "result.png", RESULT_WIDTH)
     if flags.report:
         photograph(flags.report, images / "report.png")
 
