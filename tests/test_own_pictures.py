@@ -6,7 +6,6 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from imgclass_course.retraining import Retraining, retrain
 from support import write_pictures
 
 from imgclass_course import own_pictures
@@ -17,6 +16,7 @@ from imgclass_course.foundation.errors import DatasetError
 from imgclass_course.image_folder import ImageFolder
 from imgclass_course.intervals import Accuracy, PairedComparison
 from imgclass_course.practice import BROKEN, COPIES, MISPLACED
+from imgclass_course.transfer import Retraining, retrain
 
 
 @pytest.fixture(autouse=True)

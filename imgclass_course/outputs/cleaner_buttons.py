@@ -39,7 +39,8 @@ class CleanerButtons:
         self.decisions, self.paths = decisions, list(paths)
         self.captions = dict(zip(self.paths, captions, strict=bool(captions)))
         self.guesses = dict(zip(self.paths, guesses, strict=bool(guesses)))
-        self.picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
+        side = f"{SHOWN_SIZE}px"  # the place stays the same, so that the buttons do, too
+        self.picture = widgets.Image(format="png", layout=widgets.Layout(width=side, height=side, object_fit="contain"))
         self.caption, self.said = widgets.Label(), widgets.Label()
         self.classes = widgets.Dropdown(options=[(printable(name), name) for name in decisions.images.classes])
         self.classes.layout.width = "9em"
@@ -102,7 +103,7 @@ class CleanerButtons:
         for button in (self.keep, self.move, self.leave_out):
             button.disabled = not path
         self.said.value = said
-        self.picture.layout.display = "" if path else "none"
+        self.picture.layout.visibility = "visible" if path else "hidden"
         if not path:
             self.caption.value = f"All {len(self.paths)} are decided on. Thank you!"
             return
