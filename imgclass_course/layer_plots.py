@@ -52,7 +52,7 @@ def plot_heads(*heads: Sequence[int], titles: Sequence[str]) -> "Axes":
     axis = canvas(6.4, 2.9)
     width = 6.4 / len(heads)
     for number, (sizes, title) in enumerate(zip(heads, titles, strict=True)):
-        draw_layers(axis, sizes, number * width + 0.5, width - 1.0, 0.55, 2.2)
+        draw_layers(axis, sizes, number * width + 0.35, width - 0.7, 0.55, 2.2)
         axis.text((number + 0.5) * width, 0.22, title, fontsize=FONT_SIZE, ha="center", va="center")
     return axis
 
