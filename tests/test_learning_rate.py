@@ -20,7 +20,9 @@ from imgclass_course.learning_rate import (
     train_in_stages,
     triangular_rate,
 )
+from imgclass_course.regularization import build_regularized_head
 from imgclass_course.transfer import build_head, train_head
+from imgclass_course.trials import STEPS_PER_CALL, Trials, copy_to_spoil, measure
 
 GENERATOR = np.random.default_rng(0)
 LABELS = GENERATOR.integers(0, 3, 90)
@@ -179,6 +181,58 @@ def test_sweep_equals_separate_trainings_in_any_order() -> None:
         alone = train_head(VECTORS, LABELS, head, 37, 20, row.learning_rate, (VECTORS, LABELS), 37, seed=3).iloc[-1]
         assert row.val_loss == pytest.approx(alone["val_loss"], rel=1e-4) == row.loss
         assert row.val_accuracy == pytest.approx(alone["val_accuracy"], abs=1e-6)
+
+
+def small(seed: int, dropout_rate: float = 0.0) -> object:
+    return build_regularized_head(6, 3, [8], dropout_rate, seed=seed)
+
+
+def test_a_trial_depends_on_its_seed_and_rate_alone() -> None:
+    trials = Trials(lambda seed: small(seed, 0.5), (VECTORS, LABELS), (VECTORS, LABELS), 40, 20)
+    first = trials.run(3, 0.01)
+    others = [trials.run(4, 0.01), trials.run(3, 0.1), trials.run(3, lambda step: 0.001)]
+    assert all(other != first for other in others)
+    assert trials.run(3, 0.01) == first  # dropout's random numbers begin anew too
+    assert trials.run(3, lambda step: 0.01) == pytest.approx(first, rel=1e-4)
+
+
+@pytest.mark.parametrize("every", [7, 10, STEPS_PER_CALL, 40])
+def test_a_curve_begins_at_the_start_and_ends_where_the_run_ends(every: int) -> None:
+    trials = Trials(small, (VECTORS, LABELS), (VECTORS[:30], LABELS[:30]), 5 * every, 20)
+    curve = trials.curve(1, 0.01, every)
+    assert curve.index.tolist() == [every * place for place in range(6)]
+    assert curve.iloc[0][["loss", "accuracy"]].tolist() == pytest.approx(measure(small(1), VECTORS, LABELS))
+    assert curve.iloc[-1].to_dict() == pytest.approx(trials.run(1, 0.01), rel=1e-4)
+
+
+def test_a_trial_trains_as_train_head_does() -> None:
+    trials = Trials(small, (VECTORS, LABELS), (VECTORS[:30], LABELS[:30]), 40, 20)
+    alone = small(2)
+    train_head(VECTORS, LABELS, alone, 40, 20, 0.01, seed=2)
+    ends = trials.run(2, 0.01)
+    assert (ends["loss"], ends["accuracy"]) == pytest.approx(measure(alone, VECTORS, LABELS), rel=1e-4)
+
+
+def test_a_sweep_takes_any_network() -> None:
+    sweep = sweep_learning_rates(VECTORS, LABELS, (VECTORS, LABELS), [0.01], [5], 20, 20, make=small)
+    trials = Trials(small, (VECTORS, LABELS), (VECTORS, LABELS), 20, 20)
+    assert sweep.iloc[0].to_dict() == pytest.approx({"learning_rate": 0.01, "seed": 5, **trials.run(5, 0.01)})
+
+
+def test_many_inputs_are_measured_as_few_are() -> None:
+    model = small(0)
+    many = np.tile(VECTORS, (12, 1)), np.tile(LABELS, 12)
+    assert measure(model, *many) == pytest.approx(measure(model, VECTORS, LABELS), rel=1e-5)
+
+
+def test_a_copy_is_spoiled_and_the_model_is_not() -> None:
+    model = compiled()
+    before = state_of(model)
+    with copy_to_spoil(model) as copy:
+        copy.optimizer.learning_rate = 100.0
+        copy.train_on_batch(VECTORS, LABELS)
+    assert all(map(np.array_equal, before, state_of(model)))
+    assert not np.allclose(copy.get_weights()[0], before[0])
 
 
 def test_stages_use_their_optimizers_in_order_and_the_batches_go_on() -> None:

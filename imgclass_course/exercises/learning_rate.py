@@ -15,7 +15,7 @@ RATES = (0.001, 0.01, 0.1)
 
 # What else the numbers may be, by the bands that hold them all.
 OTHER_LOSSES = {
-    "adam": "These are Adam's numbers. Give `Trials` the optimizer \"sgd\".",
+    "adam": 'These are Adam\'s numbers. Give `Trials` the optimizer "sgd".',
     "training": "These are measured on the training pictures. What counts is the cross-entropy of pictures that the "
     "head has not seen: `val_loss`.",
     "accuracy": "These are accuracies, `val_accuracy`. The cross-entropy is `val_loss`.",

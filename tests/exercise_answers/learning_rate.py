@@ -5,7 +5,7 @@ import math
 from . import Answers
 
 # Measured with seeds that are not among the bands'.
-SEED_0 = {0.001: 1.828, 0.01: 1.009, 0.1: 1.267}
+SEED_0 = {0.001: 2.194, 0.01: 1.1, 0.1: 1.264}
 
 
 def by_formula(rate: float, curvature: float) -> float:
@@ -49,11 +49,11 @@ ANSWERS = {
     "best_rate_of_sgd": Answers(
         right=[(SEED_0,)],
         wrong={
-            "Adam's numbers": ({0.001: 0.999, 0.01: 1.353, 0.1: 8.981},),
-            "on the training pictures": ({0.001: 1.3, 0.01: 0.12, 0.1: 0.0025},),
-            "These are accuracies": ({0.001: 0.46, 0.01: 0.655, 0.1: 0.726},),
+            "Adam's numbers": ({0.001: 1.045, 0.01: 1.383, 0.1: 9.029},),
+            "on the training pictures": ({0.001: 1.624, 0.01: 0.224, 0.1: 0.004},),
+            "These are accuracies": ({0.001: 0.31, 0.01: 0.646, 0.1: 0.726},),
             "Were the head": ({**SEED_0, 0.1: 2.5},),
-            "no cross-entropy for the rate 0.01": ({0.001: 1.828},),
+            "no cross-entropy for the rate 0.01": ({0.001: 2.194},),
             "A dictionary or Series": (0.01,),
             "has to be one number": ({**SEED_0, 0.01: "low"},),
         },
