@@ -26,7 +26,7 @@ Make = Callable[[int], "keras.Model"]  # from a seed to a network that gives sco
 Pictures = tuple[np.ndarray, np.ndarray]  # inputs [n, ...] float32 and labels [n] int, from 0
 MEASURED = ["loss", "accuracy", "val_loss", "val_accuracy"]
 MEASURED_AT_ONCE = 500  # inputs
-STEPS_PER_CALL = 10  # of training that TensorFlow does between two looks of Python
+STEPS_PER_CALL = 20  # of training that TensorFlow does between two looks of Python
 
 
 def measure(model: "keras.Model", inputs: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
@@ -82,6 +82,7 @@ class Trials:
         self.steps, self.batch_size, self.optimizer = steps, batch_size, optimizer
         self.model: Any = None
         self.steps_per_call = 0
+        self.starts: dict[int, list[np.ndarray]] = {}  # by seed: weights, and the state of random numbers
 
     def run(self, seed: int, learning_rate: float | Rate) -> dict[str, float]:
         """Return where one training ends: loss, accuracy, val_loss, val_accuracy.
@@ -124,10 +125,11 @@ class Trials:
             _compile(self.model, self.optimizer, steps_per_call)
 
     def _restart(self, seed: int, learning_rate: float) -> None:
-        start = self.make(seed)
-        restart(self.model, start.get_weights(), learning_rate)
-        for variable, value in zip(self.model.variables, start.variables, strict=True):  # dropout's random numbers too
-            variable.assign(value)
+        if seed not in self.starts:
+            self.starts[seed] = [np.array(variable) for variable in self.make(seed).variables]
+        restart(self.model, self.model.get_weights(), learning_rate)
+        for variable, start in zip(self.model.variables, self.starts[seed], strict=True):  # dropout's numbers too
+            variable.assign(start)
 
 
 def sweep_learning_rates(
