@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from browser import PHONE, WIDE, keep_screenshot, open_browser, require_browser, wait_for
+from notebook_form import NOT_YET_TAUGHT_ANEW
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -26,9 +27,9 @@ LOADED = {
 }  # a page asks for these itself
 
 
-# The lines of code that do not fit.
+# The lines of code in sight that do not fit; what is folded may be scrolled.
 CUT_OFF = """
-return [...document.querySelectorAll('.cell_input pre')].filter(one => one.offsetParent !== null)
+return [...document.querySelectorAll('.cell_input pre')].filter(one => !one.closest('details'))
   .filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.textContent.trim().slice(0, 60))
 """
 
@@ -140,7 +141,8 @@ def look(browser: webdriver.Chrome, site: Path, name: str, width: int) -> list[s
     seen = browser.execute_script("return Math.max(innerWidth, document.documentElement.scrollWidth)")
     if seen > width:
         problems.append(f"{name} is {seen} pixels wide in a window of {width}")
-    if width == WIDE[0] and (cut := browser.execute_script(CUT_OFF)):
+    taught_anew = name.removesuffix(".html") not in NOT_YET_TAUGHT_ANEW
+    if width == WIDE[0] and taught_anew and (cut := browser.execute_script(CUT_OFF)):
         problems.append(f"{name} cuts off {cut}")
     empty = browser.execute_script(
         "return [...document.images].filter(one => one.complete && one.naturalWidth === 0).map(one => one.src)"
@@ -179,7 +181,7 @@ def test_search_navigation_and_solutions(site: Path) -> None:
         wait_for(lambda: "check." in solution.text, "solution", 10)
         browser.find_element(By.TAG_NAME, "body").send_keys(Keys.CONTROL, "k")
         time.sleep(0.5)  # the search field opens with a transition
-        browser.switch_to.active_element.send_keys("decompression bomb", Keys.ENTER)
+        browser.switch_to.active_element.send_keys("chessboard", Keys.ENTER)
         results = wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, "#search-results li a"), "results")
         assert any("01_images.html" in one.get_attribute("href") for one in results)
         keep_screenshot(browser, "site_search")
