@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PREPARATION', 'IMAGE_SIZES', 'fingerprint_of', 'Backbone', 'load_backbone']
 
-# %% ../nbs/A2_backbones.ipynb #1a3ccf84
+# %% ../nbs/A2_backbones.ipynb #d7970827
 import hashlib
 import os
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .embedded import EmbeddedNetwork, embedded_digest
-from .foundation.assets import EMBEDDED
+from .embedded import NETWORKS, embedded_digest
+from .foundation.assets import EFFICIENTNET, EMBEDDED
 from .foundation.errors import BackboneError
 from .foundation.hub import HubModule, folder_digest, handle_image_size, hub_module, keras_application
 from .foundation.hub import mobilenet_handles, modern_name, unknown_name
@@ -83,13 +83,18 @@ class Backbone:
         learn_from(model, trainable_from)
         return model
 
-# %% ../nbs/A2_backbones.ipynb #bc605f92
+# %% ../nbs/A2_backbones.ipynb #9737ac13
 IMAGE_SIZES = (224, 192, 160, 128)  # that MobileNet v1 was published at
+_EMBEDDED_SIZES = {f"mobilenet_v1_100_{size}": size for size in IMAGE_SIZES}
+_EMBEDDED_SIZES[EFFICIENTNET] = 260
 
 
-def _embedded_backbone(name: str, image_size: int) -> Backbone:
-    fingerprint = fingerprint_of(embedded_digest(), str(image_size))
-    return Backbone(name, image_size, fingerprint, EmbeddedNetwork())
+def _embedded_backbone(name: str, image_size: int | None = None) -> Backbone:
+    weights, size = name, image_size or _EMBEDDED_SIZES[name]
+    if name != EFFICIENTNET:  # one file of weights for all four resolutions
+        weights = EMBEDDED
+    fingerprint = fingerprint_of(embedded_digest(weights), str(size))
+    return Backbone(name, size, fingerprint, NETWORKS[weights])
 
 # %% ../nbs/A2_backbones.ipynb #9947d9ac
 def _module_backbone(name: str, folder: Path, image_size: int | None) -> Backbone:
@@ -110,7 +115,7 @@ def _keras_backbone(
     fingerprint = fingerprint_of(name, network.digest(), str(size))
     return Backbone(name, size, fingerprint, network)
 
-# %% ../nbs/A2_backbones.ipynb #10ece87e
+# %% ../nbs/A2_backbones.ipynb #d89cce5c
 def load_backbone(
     spec: "str | os.PathLike | Backbone" = EMBEDDED,  # name, handle, folder, keras:NAME
     image_size: int | None = None,  # pixels; None: as the name says, or as published
@@ -126,8 +131,8 @@ def load_backbone(
         raise BackboneError(
             f"`weights` (--weights) goes with keras:NAME, and the backbone is {name}."
         )
-    if name in (embedded := {f"mobilenet_v1_100_{size}": size for size in IMAGE_SIZES}):
-        return _embedded_backbone(name, image_size or embedded[name])
+    if name in _EMBEDDED_SIZES:
+        return _embedded_backbone(name, image_size)
     handle = mobilenet_handles().get(name, name)
     if handle.startswith("https://"):
         return _module_backbone(handle, hub_module(handle), image_size)

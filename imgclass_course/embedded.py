@@ -1,4 +1,4 @@
-"""The MobileNet that comes with the course, in each form that something runs: TF Hub module, Keras model, LiteRT file."""
+"""The networks that come with the course, in each form that something runs: TF Hub module, Keras model, LiteRT file."""
 
 import hashlib
 import re
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .efficientnet import INPUT_CENTRE, INPUT_SCALE, keras_efficientnet
 from .engines import write_mobilenet
-from .foundation.assets import EMBEDDED, embedded_weights
+from .foundation.assets import EFFICIENTNET, EMBEDDED, embedded_weights
 from .foundation.files import assets_folder, cache_folder, write_whole
 from .foundation.hub import HubModule
 from .foundation.runners import Network
@@ -84,14 +85,14 @@ def keras_mobilenet(
 
 
 @cache
-def embedded_digest() -> str:
-    """Return the SHA-256 of the file of weights, hexadecimal."""
-    return hashlib.sha256((assets_folder() / f"{EMBEDDED}_imagenet.npz").read_bytes()).hexdigest()
+def embedded_digest(name: str = EMBEDDED) -> str:
+    """Return the SHA-256 of a network's file of weights, hexadecimal."""
+    return hashlib.sha256((assets_folder() / f"{name}_imagenet.npz").read_bytes()).hexdigest()
 
 
 @dataclass(frozen=True)
-class EmbeddedNetwork:
-    """The network as a backbone takes it; it needs neither a download nor, as a LiteRT file, TensorFlow."""
+class EmbeddedMobileNet:
+    """MobileNet as a backbone takes it; it needs neither a download nor, as a LiteRT file, TensorFlow."""
 
     def __call__(self) -> Network:
         """Load it as a TF Hub module, which is made in the cache folder on first use."""
@@ -112,3 +113,25 @@ class EmbeddedNetwork:
         prepared = keras.layers.Rescaling(2 / 255, offset=-1, name="preparation")(inputs)
         network = keras_mobilenet(embedded_weights(), image_size, prepared)
         return keras.Model(inputs, network.output, name=f"mobilenet_v1_100_{image_size}")
+
+
+@dataclass(frozen=True)
+class EmbeddedEfficientNet:
+    """EfficientNet-Lite2 as a backbone takes it; it needs no download, and TensorFlow once, to convert it."""
+
+    def __call__(self) -> Network:
+        """Load it as a function from pixels [n, size, size, 3] float32, 0 to 255, to vectors [n, 1280]."""
+        network = keras_efficientnet(embedded_weights(EFFICIENTNET))
+        return lambda pixels: network((pixels - INPUT_CENTRE) / INPUT_SCALE, training=False)
+
+    def keras_model(self, image_size: int) -> "keras.Model":
+        """Return the Keras model, preparation inside: [n, size, size, 3] uint8 in, [n, 1280] float32 out."""
+        import keras
+
+        inputs = keras.Input((image_size, image_size, 3), dtype="uint8", name="pixels")
+        scale, offset = 1 / INPUT_SCALE, -INPUT_CENTRE / INPUT_SCALE
+        prepared = keras.layers.Rescaling(scale, offset=offset, name="preparation")(inputs)
+        return keras_efficientnet(embedded_weights(EFFICIENTNET), image_size, prepared)
+
+
+NETWORKS = {EMBEDDED: EmbeddedMobileNet(), EFFICIENTNET: EmbeddedEfficientNet()}

@@ -1,4 +1,4 @@
-"""The network that comes with the package: MobileNet's weights, and the names of ImageNet's classes."""
+"""What comes with the package: the weights of two networks, and the names of ImageNet's classes."""
 
 from functools import cache
 
@@ -6,7 +6,8 @@ import numpy as np
 
 from .files import assets_folder
 
-EMBEDDED = "mobilenet_v1_100_224"  # the backbone that needs no network connection
+EMBEDDED = "mobilenet_v1_100_224"  # the backbone that is used where none is named
+EFFICIENTNET = "efficientnet_lite2_260"  # the other one that needs no network connection
 
 
 @cache
@@ -17,7 +18,7 @@ def imagenet_labels() -> list[str]:
 
 
 @cache
-def embedded_weights() -> dict[str, np.ndarray]:
-    """Return the weights of MobileNet v1 1.0 224, float32, by layer name; where they come from stands in README.md."""
-    with np.load(assets_folder() / f"{EMBEDDED}_imagenet.npz", allow_pickle=False) as arrays:
-        return {name: arrays[name].astype(np.float32) for name in arrays.files}
+def embedded_weights(name: str = EMBEDDED) -> dict[str, np.ndarray]:
+    """Return the weights of a network that comes along, float32, by layer name; README.md says where they come from."""
+    with np.load(assets_folder() / f"{name}_imagenet.npz", allow_pickle=False) as arrays:
+        return {layer: arrays[layer].astype(np.float32) for layer in arrays.files}
