@@ -24,6 +24,8 @@ from .foundation.folder_listing import (
 from .foundation.pictures import Picture, Pictures
 from .splitting import decide_splits, name_splits
 
+NO_FOLDERS = "no folders of pictures: make one for each kind of thing, and put its pictures into it"
+
 
 def _make_table(
     listed: Sequence[ListedPicture], validation: float, testing: float, seed: int, catalogue: Catalogue | None
@@ -175,13 +177,21 @@ def _check_class(folder: ImageFolder, label: str, counts: pd.Series) -> None:
         )
 
 
+def _too_few_classes(folder: ImageFolder) -> str:
+    """Return what a folder, or pictures in memory, hold in place of two classes or more, and what to do."""
+    only = f"only the class {printable(folder.classes[0])}" if folder.classes else ""
+    if folder.root:
+        found = f"{only}: give a second kind of thing a folder of its own" if only else NO_FOLDERS
+        return f"{printable(folder.root)} holds {found}."
+    hint = "give pictures of at least two classes, in a folder each or with their labels"
+    return f"The data set holds {only or 'no folders and no labels'}: {hint}."
+
+
 def check_trainable(folder: ImageFolder) -> None:
     """Raise `DatasetError`, with what to do, where a folder cannot be trained on."""
     name = printable(folder.root) if folder.root else "the data set"
     if len(folder.classes) < 2:
-        found = f"only the class {printable(folder.classes[0])}" if folder.classes else "no folders and no labels"
-        hint = "give pictures of at least two classes, in a folder each or with their labels"
-        raise DatasetError(f"{name if folder.root else 'The data set'} holds {found}: {hint}.")
+        raise DatasetError(_too_few_classes(folder))
     counts = folder.counts()
     for label in folder.classes:
         _check_class(folder, label, counts.loc[label])

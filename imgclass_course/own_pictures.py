@@ -21,8 +21,9 @@ from .datasets import near_copies
 from .decisions import KEEP, LEAVE_OUT, Decisions
 from .drawing import COLOURS, FONT_SIZE, canvas, plot_intervals
 from .evaluation import Accuracy, PairedComparison, compare_paired, most_confused, verdict
-from .foundation.errors import DatasetError, ImageError
+from .foundation.errors import ImageError
 from .foundation.files import printable
+from .foundation.folder_listing import as_folder
 from .foundation.progress import in_notebook
 from .image_folder import ImageFolder, check_trainable
 from .practice import TESTING_PERCENTAGE, practice_folder
@@ -50,13 +51,7 @@ def open_pictures(name: str = "", testing_percentage: float = TESTING_PERCENTAGE
     Raises `DatasetError`, in one sentence that says what to do, for a folder that is not there, is empty, or holds fewer
     than two classes.
     """
-    chosen = name.strip().strip("\"'")  # a file manager copies paths with quotation marks
-    folder = Path(chosen).expanduser() if chosen else practice_folder(_passing_folder() / "my_pictures")
-    if not folder.is_dir():
-        raise DatasetError(
-            f"There is no folder {printable(folder)}: write the path of one that holds a folder of pictures for each kind, "
-            "with / between its parts."
-        )
+    folder = as_folder(name) or practice_folder(_passing_folder() / "my_pictures")
     images = ImageFolder.scan(folder, 0, testing_percentage)
     check_trainable(images)
     return images
@@ -246,6 +241,25 @@ def show_cell(result: Retraining, cell: Cell) -> None:
     order = np.argsort(-sureness, kind="stable")[: 2 * COLUMNS]
     captions = [f"{answer} {_percent(sureness[place])}" for place in order]
     show_pictures(result.folder, rows["path"].iloc[chosen[order]].tolist(), captions)
+
+
+def show_scores(images: ImageFolder, path: str, scores: np.ndarray) -> None:
+    """Draw a picture of a folder beside its score for each class; the bar of the folder it lies in is white.
+
+    scores: [k], in the order of the classes.
+    """
+    import matplotlib.pyplot as plt
+
+    label = images.table.set_index("path")["label"][path]
+    colours = ["white" if name == label else COLOURS["blue"] for name in images.classes]
+    size = (6.4, 1 + 0.2 * max(5, len(scores)))
+    figure, (left, right) = plt.subplots(1, 2, figsize=size, dpi=100, layout="constrained")
+    _draw_picture(left, images, path, f"in {printable(label)}/")
+    right.barh([printable(name) for name in images.classes], scores, color=colours, edgecolor=COLOURS["blue"])
+    right.axvline(0, color=COLOURS["ink"], linewidth=0.8)
+    right.invert_yaxis()
+    right.set_xlabel("score")
+    _show()
 
 
 def show_decisions(decisions: Decisions, paths: Sequence[str] = ()) -> None:

@@ -19,8 +19,10 @@ from .datasets import ImageFolder, dataset_folder
 from .evaluation import Accuracy, Evaluation, worst_mistakes
 from .foundation.errors import CourseError, DatasetError, ImageError
 from .foundation.files import printable
+from .foundation.folder_listing import as_folder
 from .foundation.pictures import Picture, PictureSource, as_pictures, reason
 from .foundation.progress import in_notebook
+from .image_folder import NO_FOLDERS
 from .mobilenet import classify_imagenet
 from .transfer import Retraining, retrain
 
@@ -127,7 +129,7 @@ def show_folders(folder: str | os.PathLike) -> None:
     found = ImageFolder.scan(folder)
     firsts = found.readable.drop_duplicates("label")
     if firsts.empty:
-        raise DatasetError(f"{printable(folder)} holds no folder of pictures: make one folder for each kind of thing.")
+        raise DatasetError(f"{printable(folder)} holds {NO_FOLDERS}.")
     axes = _wall(len(firsts), 1.65)
     for axis, (path, label) in zip(axes, firsts[["path", "label"]].itertuples(index=False), strict=True):
         axis.imshow(_square(found.picture(path)))
@@ -250,13 +252,5 @@ def try_folder(folder: str | os.PathLike, testing_percentage: float = 25) -> Ret
 
 def _pictures_of(folder: str | os.PathLike) -> tuple[Path | list[Path], list[str] | None]:
     """Return a folder, or the drawings that stand in, and their labels. Raises `DatasetError` where there is none."""
-    name = str(folder).strip().strip("\"'")  # a file manager copies paths with quotation marks
-    if not name:
-        return list_drawings(*STAND_INS)
-    path = Path(name).expanduser()
-    if not path.is_dir():
-        raise DatasetError(
-            f"There is no folder {printable(path)}: write the path of one that holds a folder of pictures for each kind, "
-            "with / between its parts."
-        )
-    return path, None
+    path = as_folder(folder)
+    return (path, None) if path else list_drawings(*STAND_INS)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support import write_pictures
 
-from imgclass_course import own_pictures
+from imgclass_course import own_pictures, showing
 from imgclass_course.backbones import Backbone
 from imgclass_course.course_data import dataset_folder
 from imgclass_course.decisions import Decisions
@@ -69,7 +69,7 @@ def make_empty(folder: Path) -> Path:
 
 BAD_FOLDERS = {
     "There is no folder": lambda folder: folder,
-    "no folders and no labels: give": make_empty,
+    "holds no folders of pictures: make one": make_empty,
     "only the class cats: give": make_one_class,
     "too few for train, test: add pictures": make_few,
 }
@@ -85,6 +85,27 @@ def test_folder_that_cannot_be_used_gets_one_sentence(tmp_path: Path, said: str)
 
 def test_path_is_taken_as_a_file_manager_copies_it(pictures: Path) -> None:
     assert own_pictures.open_pictures(f' "{pictures}" ').root == pictures
+
+
+def test_nothing_between_quotation_marks_is_no_path(practice: ImageFolder) -> None:
+    assert own_pictures.open_pictures('""').classes == practice.classes
+
+
+@pytest.mark.parametrize("said", list(BAD_FOLDERS))
+def test_both_lessons_say_the_same_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture, said: str) -> None:
+    folder = BAD_FOLDERS[said](tmp_path / "pictures")
+    with pytest.raises(DatasetError) as error:
+        own_pictures.open_pictures(str(folder))
+    assert showing.try_folder(folder) is None and capsys.readouterr().out == f"{error.value}\n"
+
+
+def test_scores_stand_beside_the_picture_and_its_own_folder_is_white(pictures: Path) -> None:
+    images = own_pictures.open_pictures(str(pictures))
+    own_pictures.show_scores(images, "red/000.png", np.linspace(1, 0, len(images.classes)))
+    left, right = plt.gcf().axes
+    names = [text.get_text() for text in right.get_yticklabels()]
+    white = [name for name, bar in zip(names, right.patches, strict=True) if bar.get_facecolor() == (1, 1, 1, 1)]
+    assert left.get_title() == "in red/" and names == images.classes and white == ["red"]
 
 
 def test_tidy_folder_has_nothing_to_show(capsys: pytest.CaptureFixture) -> None:

@@ -77,7 +77,7 @@ def test_a_picture_of_each_folder(tmp_path: Path) -> None:
     showing.show_folders(tmp_path)
     drawn = [axis for axis in plt.gcf().axes if axis.images]
     assert [axis.get_title() for axis in drawn] == ["a thing wit…/", "b/", "c/", "d/", "e/", "f/"]
-    with pytest.raises(DatasetError, match="one folder for each kind"):
+    with pytest.raises(DatasetError, match="make one for each kind"):
         showing.show_folders(tmp_path / "b")
 
 
@@ -168,7 +168,7 @@ def test_folder_of_the_readers_own(pictures: Path) -> None:
     ("classes", "words"),
     [
         (None, "There is no folder"),
-        ({}, "holds no folders"),
+        ({}, "holds no folders of pictures"),
         ({"one": 5}, "only the class one"),
         ({"one": 5, "two": 1}, "Class two has 1 readable"),
     ],
@@ -182,13 +182,14 @@ def test_folder_that_cannot_be_used_gets_one_sentence(
         write_pictures(folder, classes)
     assert showing.try_folder(folder) is None and not plt.get_fignums()
     out = capsys.readouterr().out
-    assert words in out and out.count("\n") == 1 and any(hint in out for hint in ("write the path", "give ", "add "))
+    hints = ("write the path", "make one ", "give ", "add ")
+    assert words in out and out.count("\n") == 1 and any(hint in out for hint in hints)
 
 
 def test_file_and_loose_pictures_are_no_folder_of_folders(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     (tmp_path / "loose.png").write_bytes(encode(gradient()))
     assert showing.try_folder(tmp_path / "loose.png") is None and "There is no folder" in capsys.readouterr().out
-    assert showing.try_folder(tmp_path) is None and "in a folder each" in capsys.readouterr().out
+    assert showing.try_folder(tmp_path) is None and "make one for each kind" in capsys.readouterr().out
 
 
 def test_list_of_drawings() -> None:

@@ -163,13 +163,31 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(path for path in visible if path.is_dir() and not path.is_symlink())
 
 
+def _check_folder(path: Path) -> None:
+    """Raise `DatasetError`, in one sentence that says what to do, where there is no such folder."""
+    hint = "write the path of one that holds a folder of pictures for each kind, with / between its parts"
+    if path.is_file():
+        hint = "it is a file. Unpack an archive first; read a table with pandas"
+    if not path.is_dir():
+        raise DatasetError(f"There is no folder {printable(path)}: {hint}.")
+
+
+def as_folder(written: str | os.PathLike) -> Path | None:
+    """Return the folder whose path somebody wrote down, None where nothing is written.
+
+    Raises `DatasetError`, in one sentence that says what to do, where there is no such folder.
+    """
+    name = str(written).strip().strip("\"'")  # a file manager copies paths with quotation marks
+    if not name:
+        return None
+    path = Path(name).expanduser()
+    _check_folder(path)
+    return path
+
+
 def _parts(root: Path) -> list[tuple[str, Path]]:
     """Return the train, validation and test folders inside as (split, folder), or the folder itself as ("", folder)."""
-    if root.is_file():
-        hint = "it is a file. Unpack an archive first; read a table with pandas"
-        raise DatasetError(f"There is no folder {printable(root)}: {hint}.")
-    if not root.is_dir():
-        raise DatasetError(f"There is no folder {printable(root)}.")
+    _check_folder(root)
     named = [(SPLIT_FOLDERS.get(path.name.lower(), path.name.lower()), path) for path in _folders(root)]
     splits = [(name, path) for name, path in named if name in SPLITS]
     return splits if len(splits) > 1 and "train" in dict(splits) else [("", root)]
