@@ -43,7 +43,7 @@ def near_copies(
     pairs = pd.DataFrame(pairs, columns=["first", "second", "difference"])
     return pairs.sort_values("difference", kind="stable", ignore_index=True)
 
-# %% ../nbs/07_datasets.ipynb #fbf54d3a
+# %% ../nbs/07_datasets.ipynb #b128b282
 def random_batches(
     n: int,  # pictures
     batch_size: int,
@@ -54,6 +54,6 @@ def random_batches(
     if n < 1:
         raise ValueError("There are no pictures to draw batches from.")
     generator = np.random.default_rng(seed)
-    rounds = -(-steps * batch_size // n)
+    rounds = -(-steps * batch_size // n)  # rounded up
     order = np.concatenate([generator.permutation(n) for _ in range(rounds)])
     return order[: steps * batch_size].reshape(steps, batch_size)

@@ -144,9 +144,9 @@ def look_alike(answer: Callable[[np.ndarray, np.ndarray], bool]) -> str:
     )
 
 
-def _sides(folder: str) -> np.ndarray:
+def _sides(folder: str, percentage: float = PERCENTAGE) -> np.ndarray:
     """Return the split of each drawing, drawn by its path, when the data set lies in `folder`."""
-    return np.array([assign_split(folder + path, PERCENTAGE, PERCENTAGE) for path in _clipart().readable["path"]])
+    return np.array([assign_split(folder + path, percentage, percentage) for path in _clipart().readable["path"]])
 
 
 def _check_expected(expected: float, counted: float) -> None:
@@ -157,6 +157,8 @@ def _check_expected(expected: float, counted: float) -> None:
         1 - TRAIN: "is the share outside training. Not all of these come from training, and some go back there.",
         1 - TRAIN**2: "counts all that are not in training both times. Some of these are on the same side twice.",
         TRAIN * (1 - TRAIN): "is the share that leaves training. Others change sides, too.",
+        1 - TRAIN**2 - (1 - TRAIN) ** 2: "counts all that leave training or come into it. Some go from validation to "
+        "the test, or back.",
         1 - EXPECTED: "is the share that stays.",
         2 / 3: "would be right if the three sides were equally large.",
     }
@@ -174,6 +176,8 @@ def changed_sides(expected: float, changed: float) -> str:
     before, after = _sides(""), _sides(MOVED_TO)
     truth = int((before != after).sum())
     learnt = int(((before == "train") & (after == "test")).sum())
+    by_default = int((_sides("", 10) != _sides(MOVED_TO, 10)).sum())
+    by_content = np.array([assign_split(digest, PERCENTAGE, PERCENTAGE) for digest in _clipart().readable["digest"]])
     expected, changed = number(expected, "The expected share"), number(changed, "What you counted")
     _check_expected(expected, truth / len(before))
     mistakes = {
@@ -181,12 +185,15 @@ def changed_sides(expected: float, changed: float) -> str:
         truth / len(before): "That is the share. How many pictures are these?",
         len(before) - truth: f"{changed:g} pictures stayed. How many changed sides?",
         learnt: f"{changed:g} went from training to test. Count every change.",
+        by_default: f"{changed:g} change sides with 10 % each, as `assign_split` has it where it is told nothing else.",
+        int((by_content != after).sum()): "You compared with the split by content. Draw by the path both times.",
     }
     for count, words in mistakes.items():
         expect(abs(changed - count) > 1e-6, words)
     expect(
         changed == truth,
-        f"{changed:g} of {len(before)} pictures? It is another number.",
+        f"{changed:g} of {len(before)} pictures? It is another number: draw by the path with {PERCENTAGE}, {PERCENTAGE} and "
+        f"no seed, draw by `{MOVED_TO}` and the path, and count where the two lists differ.",
     )
     return (
         f"{truth} of {len(before)} drawings change sides, a share of {truth / len(before):.3f} where {EXPECTED:.3f} was "
