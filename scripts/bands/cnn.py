@@ -137,7 +137,8 @@ def run_trials(seed: int) -> list[dict[str, str | int | float]]:
     """Train each network on one random part of all pictures, and judge it on the rest."""
     import keras
 
-    images, labels = (np.concatenate(parts) for parts in zip(load_pictures("train"), load_pictures("test")))
+    parts = zip(load_pictures("train"), load_pictures("test"), strict=True)
+    images, labels = (np.concatenate(both) for both in parts)
     order = np.random.default_rng(seed).permutation(len(images))
     known, unseen = order[:TRAINING], order[TRAINING:]
     rows: list[dict[str, str | int | float]] = []
