@@ -143,7 +143,7 @@ def show_over(image: np.ndarray, maps: np.ndarray, columns: int = 3) -> None:
 
     count = maps.shape[2]
     rows = -(-count // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(2.1 * columns, 2.1 * rows), dpi=100, squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(2.1 * columns, 2.1 * rows), dpi=75, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
     for axis, values in zip(axes.flat, np.moveaxis(maps, 2, 0), strict=False):
