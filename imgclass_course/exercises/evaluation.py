@@ -122,9 +122,10 @@ def share_noticed(answer: Callable[[np.ndarray, np.ndarray, int], float]) -> str
     problem = _judge_shares(shares)
     expect(not problem, problem)
     return (
-        f"These models differ by {PICTURES.difference:.3f}, p = {PICTURES.p_value:.1g} with all {PICTURES.n:,} pictures. "
-        f"With {DRAWN[0]} the test notices it in a share of {shares[0]:.2f} of the draws, with {DRAWN[1]} in "
-        f"{shares[1]:.2f}. That a test sees no difference does not say that there is none."
+        f"The check's own two models differ by {PICTURES.difference:.3f}, p = {PICTURES.p_value:.1g} with all "
+        f"{PICTURES.n:,} pictures. With {DRAWN[0]} the test notices it in a share of {shares[0]:.2f} of the draws, with {DRAWN[1]} in "
+        f"{shares[1]:.2f}. That a test sees no difference does not say that there is none. And how is it for "
+        "`strict_right` and `loose_right`?"
     )
 
 
