@@ -34,7 +34,7 @@ def _tables() -> list[tuple[np.ndarray, np.ndarray]]:
     return tables
 
 
-def _wrong_losses(table: np.ndarray, of_truth: np.ndarray) -> dict[str, float]:
+def _wrong_losses(table: np.ndarray, classes: np.ndarray, of_truth: np.ndarray) -> dict[str, float]:
     """Return what typical mistakes make of the loss."""
     logs = np.log(of_truth)
     return {
@@ -47,6 +47,8 @@ def _wrong_losses(table: np.ndarray, of_truth: np.ndarray) -> dict[str, float]:
         "You took the largest probability of each row, which need not be that of the truth: whoever is sure and wrong "
         "gets away with it.": -np.log(table.max(axis=1)).mean(),
         "You took the mean of the probabilities first, and a single bad answer drowns in it.": -np.log(of_truth.mean()),
+        "`probabilities[:, classes]` takes the classes of all pictures out of each row. Take one number out of each, the one "
+        "of its own class.": -np.log(table[:, classes]).mean(),
         "You averaged over all classes. Only what was given to the true one counts.": -np.log(table).mean(),
     }
 
@@ -65,9 +67,9 @@ def shameless_answer(guess: float, cross_entropy: Callable[[np.ndarray, np.ndarr
         expect(not single, "You return a surprise for each picture. The loss is one number: their mean.")
         result = result.numpy() if hasattr(result, "numpy") else result  # a tensor
         value, truth = number(result, "The loss"), float(-np.log(of_truth).mean())
-        wrong_losses = _wrong_losses(table, of_truth)
+        wrong_losses = _wrong_losses(table, classes, of_truth)
         reason = next((words for words, wrong in wrong_losses.items() if np.isclose(value, wrong)), "")
-        given = f"For {len(classes)} pictures and {table.shape[1]} classes"
+        given = f"For {len(classes)} {'picture' if len(classes) == 1 else 'pictures'} and {table.shape[1]} classes"
         expect(
             bool(np.isclose(value, truth)),
             f"{given} you return {value:.3f}, and the loss is {truth:.3f}. {reason}".strip(),
