@@ -44,6 +44,15 @@ def test_each_transformation_changes_pixels_and_nothing_else(name: str) -> None:
     assert (IMAGE == before).all()
 
 
+@pytest.mark.parametrize("name", [name for name, one in TRANSFORMATIONS.items() if one.both_ways and name != "hue"])
+def test_a_number_means_anything_between_its_two_ends(name: str) -> None:
+    smooth = gradient(48, 64, seed=3)
+    pipeline, ends = build_pipeline(**{name: STRENGTHS[name]}), read_strength(name, STRENGTHS[name])
+    at_ends = {build_pipeline(**{name: (end, end)})(smooth, 0).tobytes() for end in ends}
+    views = {pipeline(smooth, seed).tobytes() for seed in range(30)}
+    assert len(views) > 10 and not views & at_ends  # for imgaug, a list of two would mean one of the two
+
+
 def test_read_only_picture_is_accepted() -> None:
     locked = IMAGE.copy()
     locked.flags.writeable = False
