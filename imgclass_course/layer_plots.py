@@ -49,11 +49,13 @@ def _draw_unit(axis: "Axes", x: float, y: float, dropped: bool) -> None:
 
 def plot_heads(*heads: Sequence[int], titles: Sequence[str]) -> "Axes":
     """Draw heads beside each other: the sizes of their layers, as drawn and not as they are, and a title below each."""
-    axis = canvas(6.4, 2.9)
+    axis = canvas(6.4, 3.1)
     width = 6.4 / len(heads)
     for number, (sizes, title) in enumerate(zip(heads, titles, strict=True)):
         draw_layers(axis, sizes, number * width + 0.5, width - 1.0, 0.55, 2.2)
         axis.text((number + 0.5) * width, 0.22, title, fontsize=FONT_SIZE, ha="center", va="center")
+        for place, end in ((number * width + 0.5, "vector"), ((number + 1) * width - 0.5, "scores")):
+            axis.text(place, 2.9, end, fontsize=FONT_SIZE - 1, ha="center", va="center")
     return axis
 
 

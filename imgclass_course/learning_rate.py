@@ -74,9 +74,12 @@ def suggest_learning_rate(
     # The first ones rest on few batches.
     return float(curve.index[SMOOTHING + averaged[SMOOTHING:].to_numpy().argmin()])
 
-# %% ../nbs/11_learning_rate.ipynb #60bfda69
+# %% ../nbs/11_learning_rate.ipynb #11185f29
 def triangular_rate(
-    low: float, high: float, half_cycle: int, shrink: float = 1.0
+    low: float,
+    high: float,
+    half_cycle: int,
+    shrink: float = 1.0,
 ) -> Rate:
     "From `low` to `high` in `half_cycle` steps, and back; peaks shrink by `shrink`."
     if half_cycle < 1 or not 0 < low <= high:

@@ -14,10 +14,8 @@ from .foundation.errors import RegularizationError
 if TYPE_CHECKING:
     import keras
 
-# %% ../nbs/12_regularization.ipynb #cf0d6110
-def _check_head(
-    layer_sizes: Sequence[int], dropout_rate: float, weight_decay: float
-) -> None:
+# %% ../nbs/12_regularization.ipynb #ab26f349
+def _check_head(layer_sizes: Sequence[int], dropout_rate: float, weight_decay: float) -> None:
     if not all(isinstance(size, int) and size > 0 for size in layer_sizes):
         fix = "give whole numbers above 0, or ()."
         raise RegularizationError(f"layer_sizes={layer_sizes!r} is not possible: {fix}")
@@ -28,7 +26,7 @@ def _check_head(
         fix = "give 0 or more, as 0.001."
         raise RegularizationError(f"weight_decay={weight_decay} is not possible: {fix}")
 
-
+# %% ../nbs/12_regularization.ipynb #138860cd
 def build_regularized_head(
     feature_dim: int,
     num_classes: int,

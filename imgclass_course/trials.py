@@ -91,14 +91,19 @@ class Trials:
         """
         return dict(zip(MEASURED, self._train(seed, learning_rate, self.steps)[-1], strict=True))
 
-    def curve(self, seed: int, learning_rate: float | Rate, every: int = 10) -> pd.DataFrame:
-        """Return what one training has reached every so many steps. Index: step, 0 included; columns as for `run`."""
+    def curve(self, seed: int, learning_rate: float | Rate, every: int = 10, steps: int | None = None) -> pd.DataFrame:
+        """Return what one training has reached every so many steps. Index: step, 0 included; columns as for `run`.
+
+        It takes `steps` steps, by default as many as any other; `every` divides them.
+        """
         self._make_ready(math.gcd(every, STEPS_PER_CALL))
         self._restart(seed, 0.0)
-        rows = [self._measure(), *self._train(seed, learning_rate, every)]
+        rows = [self._measure(), *self._train(seed, learning_rate, every, steps)]
         return pd.DataFrame(rows, pd.Index(every * np.arange(len(rows)), name="step"), MEASURED)
 
-    def _train(self, seed: int, learning_rate: float | Rate, every: int) -> list[tuple[float, ...]]:
+    def _train(
+        self, seed: int, learning_rate: float | Rate, every: int, steps: int | None = None
+    ) -> list[tuple[float, ...]]:
         """Train from the start that belongs to a seed, and return what is measured every so many steps."""
         import keras
 
@@ -108,8 +113,9 @@ class Trials:
             callbacks.append(rate_callback(learning_rate))
         self._make_ready(1 if callable(learning_rate) else math.gcd(every, STEPS_PER_CALL))
         self._restart(seed, 0.0 if callable(learning_rate) else learning_rate)
-        batches = random_batches(len(self.training[0]), self.batch_size, self.steps, seed)
-        epochs = {"epochs": self.steps // every, "steps_per_epoch": every}
+        steps = steps or self.steps
+        batches = random_batches(len(self.training[0]), self.batch_size, steps, seed)
+        epochs = {"epochs": steps // every, "steps_per_epoch": every}
         self.model.fit(batch_dataset(*self.training, batches), shuffle=False, verbose=0, callbacks=callbacks, **epochs)
         return rows
 

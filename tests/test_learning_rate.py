@@ -205,6 +205,14 @@ def test_a_curve_begins_at_the_start_and_ends_where_the_run_ends(every: int) -> 
     assert curve.iloc[-1].to_dict() == pytest.approx(trials.run(1, 0.01), rel=1e-4)
 
 
+def test_a_curve_may_take_more_steps_than_other_trainings() -> None:
+    pictures = (VECTORS, LABELS), (VECTORS[:30], LABELS[:30])
+    short, long = Trials(small, *pictures, 20, 20), Trials(small, *pictures, 80, 20)
+    curve = short.curve(1, 0.01, 40, steps=80)
+    assert curve.index.tolist() == [0, 40, 80]
+    assert curve.iloc[-1].to_dict() == pytest.approx(long.run(1, 0.01), rel=1e-4)
+
+
 def test_a_trial_trains_as_train_head_does() -> None:
     trials = Trials(small, (VECTORS, LABELS), (VECTORS[:30], LABELS[:30]), 40, 20)
     alone = small(2)

@@ -34,7 +34,7 @@ def _losses(answer: Mapping[float, float]) -> dict[float, float]:
     found = {}
     for rate in RATES:
         at = [key for key in given if isinstance(key, float | int) and math.isclose(key, rate)]
-        expect(len(at) == 1, f"There is no cross-entropy for the rate {rate:g}: one is wanted for each of `RATES`.")
+        expect(len(at) == 1, f"There is no cross-entropy for the rate {rate:g}: one is wanted for 0.001, 0.01 and 0.1.")
         found[rate] = number(given[at[0]], f"What stands at the rate {rate:g}")
     return found
 

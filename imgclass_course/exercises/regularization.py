@@ -95,8 +95,8 @@ def _all_in(measured: list[tuple[float, float]], kind: str) -> bool:
 
 
 @exercise(
-    "`head(vectors[training])` gives the scores of the finished head. Keras's `SparseCategoricalCrossentropy` with "
-    "`from_logits=True` turns labels and scores into the cross-entropy."
+    "`measure(head, vectors[draws[0]], labels[draws[0]])` gives the cross-entropy of the finished head, without the "
+    "price, and its accuracy. Give each head's two numbers the other way round."
 )
 def too_much_decay(without: tuple[float, float], with_inner: tuple[float, float]) -> str:
     """Exercise 2: accuracy and cross-entropy on the training pictures at a weight decay of 10."""
