@@ -26,7 +26,7 @@ CHOSEN = {
     "01_images": 0,
     "02_learning": 13,
     "03_cnn_basics": 5,
-    "04_pretrained_networks": 2,
+    "04_pretrained_networks": 16,
     "05_transfer_learning": 0,
     "06_your_own_pictures": 2,
     "07_datasets": 0,
