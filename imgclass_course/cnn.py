@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['convolve', 'relu', 'max_pool', 'small_network']
 
-# %% ../nbs/03_cnn_basics.ipynb #d1e4c461
+# %% ../nbs/03_cnn_basics.ipynb #694e278e
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
-# %% ../nbs/03_cnn_basics.ipynb #20a85788
+# %% ../nbs/03_cnn_basics.ipynb #65713360
 def convolve(
     image: np.ndarray,  # [height, width, channels]
     filters: np.ndarray,  # [filter height, filter width, channels, number of filters]
@@ -30,12 +30,12 @@ def convolve(
     windows = np.lib.stride_tricks.sliding_window_view(image, size, axis=(0, 1))
     return np.tensordot(windows, filters, axes=([3, 4, 2], [0, 1, 2]))
 
-# %% ../nbs/03_cnn_basics.ipynb #6f311aa2
+# %% ../nbs/03_cnn_basics.ipynb #7f1c651f
 def relu(values: np.ndarray) -> np.ndarray:
     "Negative values become 0, the others stay."
     return np.maximum(values, 0)
 
-# %% ../nbs/03_cnn_basics.ipynb #bc1433fd
+# %% ../nbs/03_cnn_basics.ipynb #d6cd9c8b
 def max_pool(
     maps: np.ndarray,  # [height, width, channels]
     size: int = 2,
@@ -48,7 +48,7 @@ def max_pool(
     kept = maps[: height * size, : width * size]
     return kept.reshape(height, size, width, size, -1).max(axis=(1, 3))
 
-# %% ../nbs/03_cnn_basics.ipynb #b3dcab97
+# %% ../nbs/03_cnn_basics.ipynb #3aa4c18b
 def _check_network(sides: Sequence[int], halvings: int, outputs: int, last: str | None) -> None:
     "Raise `ValueError` for networks that cannot work."
     if min(sides) < 2**halvings:
@@ -57,12 +57,9 @@ def _check_network(sides: Sequence[int], halvings: int, outputs: int, last: str 
             f"take fewer convolutions or at least {2**halvings} pixels."
         )
     if outputs == 1 and last == "softmax":
-        raise ValueError(
-            "A softmax over one output is always 1: "
-            'take activation="sigmoid", or an output per class.'
-        )
+        raise ValueError('A softmax over one output is always 1: take activation="sigmoid", or an output per class.')
 
-
+# %% ../nbs/03_cnn_basics.ipynb #c1790ca0
 def small_network(
     image_shape: tuple[int, int, int],  # height, width, channels
     num_outputs: int,  # as many as there are classes, or 1 for a yes or no
