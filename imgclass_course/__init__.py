@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from .outputs.classifier_files import load_classifier as load_classifier
     from .outputs.classifier_files import save_classifier as save_classifier
     from .outputs.run_files import save_run as save_run
-    from .transfer import fit as fit
-    from .transfer import retrain as retrain
+    from .retraining import fit as fit
+    from .retraining import retrain as retrain
 
 # TensorFlow reports its build and its every file at start-up; it reads this before it is imported. Errors stay visible.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -47,10 +47,10 @@ _MODULES = {  # where each public name is
     "compare_paired": "evaluation",
     "evaluate": "evaluation",
     "extract": "bottlenecks",
-    "fit": "transfer",
+    "fit": "retraining",
     "load_backbone": "backbones",
     "load_classifier": "outputs.classifier_files",
-    "retrain": "transfer",
+    "retrain": "retraining",
     "save_classifier": "outputs.classifier_files",
     "save_run": "outputs.run_files",
 }

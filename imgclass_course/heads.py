@@ -29,6 +29,14 @@ UNSEEN = -1e4  # score of a class without training pictures
 STEP_OPTIONS = ("steps", "batch_size", "learning_rate", "eval_interval", "callbacks", "loss", "optimizer", "sampler")
 
 
+def build_head(feature_dim: int, num_classes: int, seed: int = 0) -> "keras.Model":
+    """Return one dense layer from vectors [n, feature_dim] to scores [n, num_classes]; its start depends on the seed alone."""
+    import keras
+
+    start = keras.initializers.GlorotUniform(seed=seed)
+    return keras.Sequential([keras.Input((feature_dim,)), keras.layers.Dense(num_classes, kernel_initializer=start)])
+
+
 def softmax(scores: Any) -> np.ndarray:
     """Return the probabilities [n, k] float64, rows sum to 1, of scores [n, k], an array or a tensor."""
     from scipy import special

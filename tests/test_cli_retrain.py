@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from support import CLOSED_PROXY, SMALL, assert_one_line_error, ordinary_user, run_command, run_python, write_pictures
 
-from imgclass_course import transfer
+from imgclass_course import retraining, transfer
 from imgclass_course.backbones import Backbone
 from imgclass_course.commands.retrain import LOG_LEVELS
 from imgclass_course.outputs.classifier_files import load_classifier
@@ -169,13 +169,13 @@ def test_class_that_a_split_lacks_is_named(imgclass: Run, tmp_path: Path, store:
 
 
 def test_batch_sizes_limit_what_is_measured(retrain: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen, original = [], transfer.train_head
+    seen, original = [], retraining.train_head
 
     def watch(*arguments: object, **more: object) -> object:
         seen.append(len(inspect.signature(original).bind(*arguments, **more).arguments["validation"][0]))
         return original(*arguments, **more)
 
-    monkeypatch.setattr(transfer, "train_head", watch)
+    monkeypatch.setattr(retraining, "train_head", watch)
     assert " of 3)" in retrain("--test_batch_size", "3").out
     retrain("--validation_batch_size", "4")
     assert seen[0] > 4 and seen[1] == 4

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from support import SMALL, plain_backbone, run_python, write_pictures
 
-from imgclass_course import transfer
+from imgclass_course import retraining
 from imgclass_course.backbones import Backbone
 from imgclass_course.bottlenecks import BottleneckStore
 from imgclass_course.exercises import bands
@@ -104,6 +104,16 @@ def test_validation_pictures_are_not_trained_on() -> None:
         np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.parametrize("head", ["keras", "logistic"])
+def test_test_pictures_are_not_trained_on(head: str) -> None:
+    features, other = three_clouds(spread=2.0), three_clouds(spread=2.0)
+    in_test = (features.rows["split"] == "test").to_numpy()
+    other.y[in_test] = (features.y[in_test] + 1) % 3
+    other.X[in_test] += 5
+    one, two = (fit(given, head).head.predict_proba(features.X) for given in (features, other))
+    np.testing.assert_array_equal(one, two)
+
+
 def test_head_starts_from_its_seed() -> None:
     first, same, other = (build_head(8, 3, seed).get_weights()[0] for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, same)
@@ -136,7 +146,7 @@ def test_augmented_views_are_of_training_pictures_only(pictures: Path, tmp_path:
     assert set(views["split"]) == {"train"} and len(views) == 2 * result.folder.counts()["train"].sum()
     assert len(result.evaluate("train").labels) == len(plain.evaluate("train").labels)
     usual = retrain(pictures, **options, augmentation=Inverted())  # an augmentation alone is not for nothing
-    assert usual.features.rows["view"].max() == transfer.USUAL_VIEWS
+    assert usual.features.rows["view"].max() == retraining.USUAL_VIEWS
 
 
 def test_picture_that_cannot_be_decoded_is_left_out(pictures: Path, tmp_path: Path) -> None:
@@ -166,7 +176,7 @@ def test_mistaken_option_is_refused_before_any_work(
     words: str, options: dict, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("load_backbone", "extract", "BottleneckStore"):
-        monkeypatch.setattr(transfer, name, lambda *_, **__: pytest.fail("work was begun"))
+        monkeypatch.setattr(retraining, name, lambda *_, **__: pytest.fail("work was begun"))
     with pytest.raises(TrainingError) as caught:
         retrain(pictures, bottleneck_dir=tmp_path, **options)
     assert words in str(caught.value)
@@ -176,7 +186,7 @@ def test_folder_that_cannot_be_trained_on_is_refused_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_pictures(tmp_path / "root", {"a": 60, "b": 1})
-    monkeypatch.setattr(transfer, "extract", lambda *_, **__: pytest.fail("bottlenecks were computed"))
+    monkeypatch.setattr(retraining, "extract", lambda *_, **__: pytest.fail("bottlenecks were computed"))
     with pytest.raises(DatasetError, match="Class b has 1"):
         retrain(tmp_path / "root", backbone=SMALL, bottleneck_dir=tmp_path / "store")
 

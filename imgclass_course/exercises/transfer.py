@@ -118,8 +118,8 @@ def _split_sizes() -> dict[str, int]:
 
 
 @exercise(
-    "`groupby` and `sample` draw rows; their index is also the row of `result.features.X`. Build a new head for each draw, "
-    "and measure it with `replace(result, classifier=replace(result.classifier, head=KerasHead(head))).evaluate`."
+    "`pd.Series(train.y).groupby(train.y).sample(5, random_state=seed)` draws five of each kind; its `index` holds their "
+    "rows. `train.select(rows)` gives `few`, and `fit(few, steps=100, seed=seed).head` is the layer to measure on `test`."
 )
 def few_pictures(answers: Sequence[float]) -> str:
     """Exercise 2: test accuracies of heads trained on five pictures per class, one per draw."""
@@ -176,7 +176,7 @@ def _share(answer: float, what: str) -> float:
 
 
 @exercise(
-    "Two sets of vectors: in one the desserts lie on the cloth, in the other the fruit does. Train one head, on the "
+    "Two sets of vectors: in one the desserts lie on the cloth, in the other the fruit does. Train one layer, on the "
     "training pictures of the first; measure it on the test pictures of both."
 )
 def tablecloth(as_trained: float, exchanged: float) -> str:
