@@ -83,10 +83,6 @@ class Lesson:
 
 Check = Callable[[Lesson], list[str]]
 
-# Lessons that are not yet taught anew, or not to the end: their openings ask no question, they have longer lines or
-# cells, and they import what a later lesson explains.
-NOT_YET_TAUGHT_ANEW: set[str] = set()
-
 
 def directives(cell: NotebookNode) -> dict[str, str]:
     """Return nbdev's `#|` directives of `cell` with what follows each."""
@@ -208,7 +204,7 @@ def check_opening(lesson: Lesson) -> list[str]:
     if first.cell_type != "markdown" or len(lines) < 2 or not lines[0].startswith("# "):
         return ["the first cell is not Markdown that opens with a `# ` title"]
     problems = [] if lines[1].startswith("> ") else ["the line after the title is not a `> ` subtitle"]
-    if not QUESTION.search(first.source) and lesson.name not in NOT_YET_TAUGHT_ANEW:
+    if not QUESTION.search(first.source):
         problems.append("the opening has no line with a question in italics: *How ...?*")
     labels = [label for line in lines for label in OPENING_LABELS if line.startswith(label)]
     if labels != list(OPENING_LABELS):
@@ -305,8 +301,7 @@ def is_one_class(cell: NotebookNode) -> bool:
 def check_lengths(lesson: Lesson) -> list[str]:
     """Small cells, functions and modules."""
     middle = median(count_lines(cell) for cell in lesson.code_cells)
-    long = middle > MAX_MEDIAN_LINES and lesson.name not in NOT_YET_TAUGHT_ANEW
-    problems = [f"the median code cell has {middle} lines"] if long else []
+    problems = [f"the median code cell has {middle} lines"] if middle > MAX_MEDIAN_LINES else []
     for cell in lesson.exported_cells:
         number, lines = cell.execution_count, count_lines(cell) - sum(map(signature_lines, functions(cell)))
         limit = MAX_CLASS_CELL_LINES if is_one_class(cell) else MAX_EXPORTED_CELL_LINES
@@ -433,7 +428,7 @@ def is_taught(name: str, lesson: Lesson) -> bool:
 def check_imports(lesson: Lesson) -> list[str]:
     """No module that a later lesson teaches; those that no lesson exports may be used by any."""
     problems: list[str] = []
-    for cell in lesson.code_cells if lesson.name not in NOT_YET_TAUGHT_ANEW else []:
+    for cell in lesson.code_cells:
         imported = imported_modules(parse(cell)) - lesson.earlier_modules - own_exercises(lesson)
         later = {name for name in imported if is_taught(name, lesson)}
         problems += [f"`{PACKAGE}.{name}` is the module of a later lesson" for name in sorted(later)]
@@ -452,8 +447,6 @@ def visible_lines(cell: NotebookNode) -> list[str]:
 
 def check_reading(lesson: Lesson) -> list[str]:
     """Nothing is cut off on a page, there is something to look at soon, and no wall of assertions stands in the way."""
-    if lesson.name in NOT_YET_TAUGHT_ANEW:
-        return []
     cells = [cell for cell in lesson.code_cells if not is_folded(cell)]
     wide = [line for cell in cells for line in visible_lines(cell) if len(line) > MAX_COLUMNS]
     problems = [f"a line of {len(line)} columns (at most {MAX_COLUMNS}): {line.strip()[:40]}..." for line in wide]

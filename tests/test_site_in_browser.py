@@ -11,7 +11,6 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from browser import PHONE, WIDE, keep_screenshot, open_browser, require_browser, wait_for
-from notebook_form import NOT_YET_TAUGHT_ANEW
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -141,8 +140,7 @@ def look(browser: webdriver.Chrome, site: Path, name: str, width: int) -> list[s
     seen = browser.execute_script("return Math.max(innerWidth, document.documentElement.scrollWidth)")
     if seen > width:
         problems.append(f"{name} is {seen} pixels wide in a window of {width}")
-    taught_anew = name.removesuffix(".html") not in NOT_YET_TAUGHT_ANEW
-    if width == WIDE[0] and taught_anew and (cut := browser.execute_script(CUT_OFF)):
+    if width == WIDE[0] and (cut := browser.execute_script(CUT_OFF)):
         problems.append(f"{name} cuts off {cut}")
     empty = browser.execute_script(
         "return [...document.images].filter(one => one.complete && one.naturalWidth === 0).map(one => one.src)"
