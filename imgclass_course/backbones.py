@@ -22,6 +22,7 @@ from .foundation.hub import HubModule, folder_digest, handle_image_size, hub_mod
 from .foundation.hub import mobilenet_handles, modern_name, unknown_name
 from .foundation.keras_layers import learn_from
 from .foundation.runners import Network, Runner
+from .joined_backbones import SEPARATOR, JoinedBackbone, join_backbones
 from .running import runner_of
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ class Backbone:
     image_size: int  # pixels of each side
     fingerprint: str  # SHA-256 over weights and preparation, hexadecimal
     network: Callable[[], Network]  # loads it; may have `litert_file`, `keras_model`
+
+    @property
+    def parts(self) -> "tuple[Backbone, ...]":
+        "The networks that make its vectors: itself. A joined backbone has several."
+        return (self,)
 
     def runner(self, device: str | None = None) -> Runner:
         "What runs it, of `running.RUNNERS`: TensorFlow on a GPU, else LiteRT."
@@ -117,14 +123,20 @@ def _keras_backbone(
 
 # %% ../nbs/A2_backbones.ipynb #d89cce5c
 def load_backbone(
-    spec: "str | os.PathLike | Backbone" = EMBEDDED,  # name, handle, folder, keras:NAME
+    spec: "str | os.PathLike | Backbone | JoinedBackbone" = EMBEDDED,  # see below
     image_size: int | None = None,  # pixels; None: as the name says, or as published
     weights: str | os.PathLike | None = None,  # a file of weights, for keras:NAME only
-) -> Backbone:
-    "A pretrained network by name. Raises `BackboneError` where it cannot be had."
-    if isinstance(spec, Backbone):
+) -> Backbone | JoinedBackbone:
+    """A pretrained network by name. Raises `BackboneError` where it cannot be had.
+
+    A name is that of an embedded network, a handle of TF Hub, a folder or keras:NAME.
+    Names with a plus between them are networks whose vectors stand side by side.
+    """
+    if isinstance(spec, Backbone | JoinedBackbone):
         return spec
     name = modern_name(str(spec))
+    if SEPARATOR in name and not Path(name).exists():
+        return join_backbones(name.split(SEPARATOR), load_backbone)
     if name.startswith("keras:"):
         return _keras_backbone(name, image_size, weights)
     if weights is not None:

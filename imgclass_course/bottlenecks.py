@@ -16,11 +16,12 @@ import pandas as pd
 
 from .backbones import Backbone, load_backbone
 from .datasets import ImageFolder, as_image_folder
-from .features import Features
+from .features import Features, side_by_side
 from .foundation.errors import AugmentationError
 from .foundation.extraction import digests_of_files, find_vectors
 from .foundation.runners import Runner
 from .foundation.store import BottleneckStore
+from .joined_backbones import JoinedBackbone
 from .mobilenet import EMBEDDED
 from .views import Augmentation, View
 
@@ -52,11 +53,34 @@ def _with_problems(folder: ImageFolder, problems: np.ndarray) -> ImageFolder:
     return replace(folder, table=table)
 
 # %% ../nbs/09_bottlenecks.ipynb #ad9fd0d2
+def _extract_part(
+    folder: ImageFolder,
+    backbone: Backbone,
+    store: BottleneckStore | None,
+    augmentation: Augmentation | None,
+    views: int,
+    runner: str | Runner | None,
+) -> tuple[Features, ImageFolder]:  # and the folder with what could not be read
+    "The vectors of one network."
+    make_runner = (
+        partial(backbone.runner, runner)
+        if runner is None or isinstance(runner, str)
+        else lambda: runner
+    )
+    work = partial(_extract_view, make_runner=make_runner, store=store)
+    plain, problems = work(folder, folder.readable, View(backbone))
+    folder = _with_problems(folder, problems)
+    train = folder.readable[folder.readable["split"] == "train"].reset_index(drop=True)
+    shown = [View(backbone, number, augmentation) for number in range(1, views + 1)]
+    parts = [work(folder, train, view)[0] for view in shown]
+    return replace(plain, source=folder).join(*parts), folder
+
+
 def extract(
     pictures: Any,  # an ImageFolder, a folder, a table of paths and labels, or pictures
     labels: Sequence | None = None,  # of pictures, one each
     *,
-    backbone: str | Backbone = EMBEDDED,
+    backbone: str | Backbone | JoinedBackbone = EMBEDDED,
     store: BottleneckStore | None = None,  # where vectors are looked up and kept
     augmentation: Augmentation | None = None,  # of training pictures
     views: int = 0,  # augmented views per training picture, besides itself
@@ -68,18 +92,12 @@ def extract(
         raise AugmentationError(f"{given}: give both, or neither.")
     folder = as_image_folder(pictures, labels, catalogue=store)
     backbone = load_backbone(backbone)
-    make_runner = (
-        partial(backbone.runner, runner)
-        if runner is None or isinstance(runner, str)
-        else lambda: runner
-    )
     if store:  # so that `prune` keeps their vectors
         files = digests_of_files(folder.readable, folder.root, folder.pictures)
         store.remember_paths(files)
-    work = partial(_extract_view, make_runner=make_runner, store=store)
-    plain, problems = work(folder, folder.readable, View(backbone))
-    folder = _with_problems(folder, problems)
-    train = folder.readable[folder.readable["split"] == "train"].reset_index(drop=True)
-    shown = [View(backbone, number, augmentation) for number in range(1, views + 1)]
-    parts = [work(folder, train, view)[0] for view in shown]
-    return replace(plain, source=folder).join(*parts)
+    found: list[Features] = []
+    for part in backbone.parts:
+        more = (part, store, augmentation, views, runner)
+        features, folder = _extract_part(folder, *more)
+        found.append(features)
+    return found[0] if len(found) == 1 else side_by_side(found, backbone)

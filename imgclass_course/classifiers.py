@@ -15,7 +15,8 @@ from .foundation.errors import ClassifierError, ImageError
 from .foundation.litert import Layer
 from .foundation.pictures import Picture, Pictures, PictureSource, as_pictures, is_one_picture
 from .foundation.progress import progress_bar
-from .foundation.runners import Outcome, Runner
+from .foundation.runners import Outcome, Pixels, Runner
+from .joined_backbones import JoinedBackbone, join_vectors
 
 if TYPE_CHECKING:
     from .backbones import Backbone
@@ -150,9 +151,27 @@ class PictureLoader:
             raise ImageError(f"the file cannot be read ({error.strerror})") from error
 
 
-def run_on_pictures(runner: Runner, image_size: int, pictures: Sequence[Picture]) -> list[Outcome]:
-    """Return what a runner makes of each picture, or why it cannot be read; on all cores, with a progress bar."""
-    found = runner.map(PictureLoader(image_size), pictures)
+def join_outcomes(parts: Sequence[list[Outcome]]) -> list[Outcome]:
+    """Return the vectors of each picture by several networks side by side, or why one of them could not read it."""
+    joined: list[Outcome] = []
+    for found in zip(*parts, strict=True):
+        problems = [outcome for outcome in found if isinstance(outcome, Exception)]
+        joined.append(problems[0] if problems else join_vectors([outcome[None] for outcome in found])[0])
+    return joined
+
+
+def run_on_pictures(runner: Runner, image_sizes: Sequence[int], pictures: Sequence[Picture]) -> list[Outcome]:
+    """Return what a runner makes of each picture, or why it cannot be read; on all cores, with a progress bar.
+
+    One that runs several networks sees each picture in the size of each.
+    """
+    loaders = [PictureLoader(size) for size in image_sizes]
+
+    def load(picture: Picture) -> Pixels:
+        sizes = tuple(read(picture) for read in loaders)
+        return sizes if len(sizes) > 1 else sizes[0]
+
+    found = runner.map(load, pictures)
     return list(progress_bar(found, "Naming", "pictures", len(pictures)))
 
 
@@ -160,13 +179,14 @@ def run_on_pictures(runner: Runner, image_size: int, pictures: Sequence[Picture]
 class ImageClassifier(PictureClassifier):
     """A backbone, a head on its vectors, and the names of the classes."""
 
-    backbone: "Backbone"
+    backbone: "Backbone | JoinedBackbone"
     head: Head
     classes_: Sequence[str]
 
     def outcomes(self, pictures: Sequence[Picture]) -> list[Outcome]:
         """Return the probabilities [k] float of each picture, or why it cannot be read."""
-        vectors = run_on_pictures(self.backbone.runner(), self.backbone.image_size, pictures)
+        parts = self.backbone.parts
+        vectors = join_outcomes([run_on_pictures(part.runner(), [part.image_size], pictures) for part in parts])
         readable = [vector for vector in vectors if not isinstance(vector, Exception)]
         probabilities = iter(self.head.predict_proba(np.stack(readable)) if readable else ())
         return [vector if isinstance(vector, Exception) else next(probabilities) for vector in vectors]

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -134,4 +135,4 @@ class EmbeddedEfficientNet:
         return keras_efficientnet(embedded_weights(EFFICIENTNET), image_size, prepared)
 
 
-NETWORKS = {EMBEDDED: EmbeddedMobileNet(), EFFICIENTNET: EmbeddedEfficientNet()}
+NETWORKS: dict[str, Callable[[], Network]] = {EMBEDDED: EmbeddedMobileNet(), EFFICIENTNET: EmbeddedEfficientNet()}

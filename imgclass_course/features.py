@@ -15,6 +15,7 @@ import pandas as pd
 from .datasets import ImageFolder
 from .foundation.errors import FeaturesError
 from .foundation.folder_listing import SPLITS
+from .joined_backbones import JoinedBackbone, join_vectors
 
 if TYPE_CHECKING:
     from .backbones import Backbone
@@ -29,7 +30,7 @@ class Features:
     rows: pd.DataFrame  # n rows: split, and what else is known (path, label, digest, view, reused, ...)
     classes: Sequence[str]  # k names
     weights: np.ndarray | None = None  # [n] float, how much each picture counts in training; None: all alike
-    backbone: "Backbone | None" = None  # the network that made the vectors
+    backbone: "Backbone | JoinedBackbone | None" = None  # the network that made the vectors
     source: ImageFolder | None = None  # where the pictures are, with the problems that were found while reading them
 
     def __post_init__(self) -> None:
@@ -127,6 +128,20 @@ class Features:
     def sample_weights(self) -> np.ndarray:
         """Return how much each row counts [n] float64; 1 where nothing else is said."""
         return np.ones(len(self)) if self.weights is None else np.asarray(self.weights, np.float64)
+
+
+def side_by_side(parts: Sequence[Features], backbone: "Backbone | JoinedBackbone") -> Features:
+    """Return the vectors of the same pictures by the networks of a backbone as one table, a row per picture.
+
+    Each part but the first was made of the `source` of the one before it, so that it has no other pictures. A vector
+    counts as reused where all of its parts are.
+    """
+    last = parts[-1]
+    kept = last.rows["path"].unique()
+    same = [part.select(part.rows["path"].isin(kept).to_numpy()) for part in parts]
+    reused = np.logical_and.reduce([part.rows["reused"] for part in same])
+    X = join_vectors([part.X for part in same])
+    return replace(last, X=X, rows=last.rows.assign(reused=reused), backbone=backbone)
 
 
 def _check_shapes(X: np.ndarray, y: np.ndarray) -> None:

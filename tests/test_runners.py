@@ -210,7 +210,7 @@ def test_file_with_a_head_gives_what_numpy_gives(
     pictures = np.stack([gradient(backbone.image_size, backbone.image_size, seed) for seed in range(3)])
     vectors = backbone(pictures)
     layers = head_of([vectors.shape[1], *hidden, 4])
-    with_head = add_head(litert_file(backbone), layers)
+    with_head = add_head([litert_file(backbone)], layers)
     found = LiteRTRunner(with_head)(pictures)
     np.testing.assert_allclose(found, probabilities(vectors, layers), atol=1e-5)
     assert (

@@ -91,21 +91,61 @@ class LiteRTGraph:
         self.parts.operators.append(operator)
         return result
 
-    def pack(self, entry: int, result: int) -> bytes:
-        """Return the file's bytes, for a network from tensor `entry` to tensor `result`."""
+    def include(self, model: bytes) -> tuple[int, int]:
+        """Add the network of another LiteRT file beside what is there; return the numbers of its input and output."""
+        other = self.schema.ModelT.InitFromPackedBuf(model, 0)
+        (added,) = other.subgraphs
+        tensors, buffers, codes = len(self.parts.tensors), len(self.model.buffers), len(self.model.operatorCodes)
+        for tensor in added.tensors:
+            tensor.buffer += buffers
+        for operator in added.operators:
+            operator.opcodeIndex += codes
+            operator.inputs = [number + tensors if number >= 0 else number for number in operator.inputs]
+            operator.outputs = [number + tensors for number in operator.outputs]
+        self.model.buffers += other.buffers
+        self.model.operatorCodes += other.operatorCodes
+        self.parts.tensors += added.tensors
+        self.parts.operators += added.operators
+        return int(added.inputs[0]) + tensors, int(added.outputs[0]) + tensors
+
+    def width(self, tensor: int) -> int:
+        """Return the length of a vector [1, d] that is computed."""
+        return int(self.parts.tensors[tensor].shape[-1])
+
+    def pack(self, entries: int | Sequence[int], result: int) -> bytes:
+        """Return the file's bytes, for a network from one tensor or several, `entries`, to tensor `result`."""
         import flatbuffers
 
-        self.parts.inputs, self.parts.outputs = [entry], [result]
+        self.parts.inputs = [entries] if isinstance(entries, int) else list(entries)
+        self.parts.outputs = [result]
         builder = flatbuffers.Builder(FIRST_BUILDER_BYTES)
         builder.Finish(self.model.Pack(builder), FILE_IDENTIFIER)
         return bytes(builder.Output())
 
 
-def add_head(model: bytes, layers: Sequence[Layer]) -> bytes:
-    """Return a LiteRT file from pixels to probabilities: a file from pixels to a vector [1, d], dense layers, softmax."""
-    graph = LiteRTGraph(model)
+def _join_in_graph(graph: LiteRTGraph, vectors: Sequence[int], length: float) -> int:
+    """Add what `join_vectors` does to vectors [1, d1], [1, d2], ...: each of one length, side by side."""
+    schema, none = graph.schema, graph.schema.ActivationFunctionType.NONE
+    widths = [graph.width(vector) for vector in vectors]
+    scaled = [
+        graph.operation("L2_NORMALIZATION", [vector], [1, width], schema.L2NormOptionsT(none))
+        for vector, width in zip(vectors, widths, strict=True)
+    ]
+    shape = [1, sum(widths)]
+    joined = graph.operation("CONCATENATION", scaled, shape, schema.ConcatenationOptionsT(1, none))
+    return graph.operation("MUL", [joined, graph.constant(np.array([length], np.float32))], shape, schema.MulOptionsT(none))
+
+
+def add_head(models: Sequence[bytes], layers: Sequence[Layer], length: float = 1.0) -> bytes:
+    """Return a LiteRT file from pixels to probabilities: files from pixels to a vector [1, d], dense layers, softmax.
+
+    The vectors of several files are brought to one `length` and joined; the result then has an input for each of them.
+    """
+    graph = LiteRTGraph(models[0])
     schema = graph.schema
-    entry, x = graph.parts.inputs[0], graph.parts.outputs[0]
+    ends = [(int(graph.parts.inputs[0]), int(graph.parts.outputs[0])), *map(graph.include, models[1:])]
+    entries, vectors = zip(*ends, strict=True)
+    x = vectors[0] if len(vectors) == 1 else _join_in_graph(graph, vectors, length)
     for kernel, bias, relu in layers:
         options = schema.FullyConnectedOptionsT()
         function = schema.ActivationFunctionType
@@ -114,4 +154,4 @@ def add_head(model: bytes, layers: Sequence[Layer]) -> bytes:
         inputs = [x, weights, graph.constant(np.asarray(bias, np.float32))]
         x = graph.operation("FULLY_CONNECTED", inputs, [1, kernel.shape[1]], options)
     softmax = graph.operation("SOFTMAX", [x], [1, layers[-1][0].shape[1]], schema.SoftmaxOptionsT(beta=1.0))
-    return graph.pack(int(entry), softmax)
+    return graph.pack(entries, softmax)

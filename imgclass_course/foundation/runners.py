@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 Item = TypeVar("Item")
-Load = Callable[[Item], np.ndarray]  # reads a picture [size, size, 3] uint8; raises `ImageError` or `OSError`
+Pixels = np.ndarray | tuple[np.ndarray, ...]  # a picture [size, size, 3] uint8, or the same one in several sizes
+Load = Callable[[Item], Any]  # reads a picture, as `Pixels`; raises `ImageError` or `OSError`
 Outcome = np.ndarray | Exception  # a vector [d] float32, or why the picture cannot be read
 Network = Callable[["tf.Tensor"], "tf.Tensor"]  # pixels [n, size, size, 3] float32, 0 to 255 -> vectors [n, d]
 
@@ -48,7 +49,9 @@ class LiteRTRunner:
     """LiteRT runs a converted network, one picture at a time in each thread."""
 
     def __init__(self, model: bytes, workers: int | None = None) -> None:
-        """Take a LiteRT file from one picture [1, size, size, 3] uint8 to [1, d]; `workers` threads (None: one a core).
+        """Take a LiteRT file from one picture [1, size, size, 3] uint8, or from the same one in several sizes, to [1, d].
+
+        It is run in `workers` threads (None: one a core).
 
         Raises `ValueError` or `RuntimeError` for what is no such file, and `ImportError` where LiteRT is not installed.
         """
@@ -56,12 +59,10 @@ class LiteRTRunner:
         self._idle: deque[Any] = deque()  # interpreters that no thread is using
         with hide_native_logs():  # the first interpreter of a process announces itself
             interpreter = self._new_interpreter()
-        self.input_shape, self.output_shape = (
-            tuple(int(side) for side in end[0]["shape"])
-            for end in (interpreter.get_input_details(), interpreter.get_output_details())
-        )
-        self._entry = interpreter.get_input_details()[0]["index"]
-        self._result = interpreter.get_output_details()[0]["index"]
+        entries, (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+        self.input_shapes = [tuple(map(int, entry["shape"])) for entry in entries]
+        self.output_shape = tuple(map(int, result["shape"]))
+        self._entries, self._result = [entry["index"] for entry in entries], result["index"]
         self._idle.append(interpreter)
 
     def _new_interpreter(self) -> Any:  # LiteRT has no types
@@ -71,13 +72,15 @@ class LiteRTRunner:
         interpreter.allocate_tensors()
         return interpreter
 
-    def run(self, image: np.ndarray) -> np.ndarray:
-        """Return the vector [d] float32 of one picture [size, size, 3] uint8. Any number of threads may do this."""
+    def run(self, image: Pixels) -> np.ndarray:
+        """Return the vector [d] float32 of one picture. Any number of threads may do this."""
         try:
             interpreter = self._idle.pop()
         except IndexError:
             interpreter = self._new_interpreter()
-        interpreter.set_tensor(self._entry, image[None])
+        sizes = image if isinstance(image, tuple) else (image,)
+        for entry, pixels in zip(self._entries, sizes, strict=True):
+            interpreter.set_tensor(entry, pixels[None])
         interpreter.invoke()
         vector = interpreter.get_tensor(self._result)[0]
         self._idle.append(interpreter)

@@ -1,7 +1,8 @@
 """A classifier as a folder: written whole or not at all, run without TensorFlow, and trusted in nothing.
 
     classifier.json        what it is, and the SHA-256 of the other files
-    model-HASH.tflite      pixels [1, size, size, 3] uint8 in, probabilities [1, k] float32 out, for LiteRT
+    model-HASH.tflite      pixels [1, size, size, 3] uint8 in (an input for each network of a joined backbone),
+                           probabilities [1, k] float32 out, for LiteRT
     head-HASH.keras/.npz   the head alone, for going on training
     labels.txt             the names of the classes, for people
 
@@ -29,15 +30,18 @@ from ..foundation.files import printable, write_text_whole, write_whole
 from ..foundation.litert import add_head, convert_network
 from ..foundation.pictures import Picture
 from ..foundation.runners import LiteRTRunner, Outcome
+from ..joined_backbones import LENGTH
 
 if TYPE_CHECKING:
     from ..backbones import Backbone
+    from ..joined_backbones import JoinedBackbone
 
 FORMAT = 2
 DESCRIPTION = "classifier.json"
 LABELS = "labels.txt"
 MAX_FILE_BYTES = 2_000_000_000
 MAX_IMAGE_SIZE = 4096
+MAX_NETWORKS = 16
 HASH_LENGTH = 12  # characters of a hash in a file's name
 MAX_DESCRIPTION_BYTES = 10_000_000
 # What the file of a Keras head may name; with others, loading it could run code of a stranger's.
@@ -45,7 +49,7 @@ MODULES = ("keras", "keras.src.models.sequential", "keras.src.models.functional"
            "keras.regularizers", "keras.constraints", "builtins")  # fmt: skip
 LAYERS = ("InputLayer", "Dense", "Dropout", "GaussianNoise", "BatchNormalization", "LayerNormalization", "Activation",
           "ReLU", "LeakyReLU", "Softmax", "Add", "Concatenate")  # fmt: skip
-KINDS = {"backbone": str, "fingerprint": str, "image_size": int, "classes": list, "files": dict}
+KINDS = {"backbone": str, "fingerprint": str, "image_size": int | list, "classes": list, "files": dict}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,13 +57,18 @@ class SavedClassifier(PictureClassifier):
     """A classifier out of a folder. It needs neither TensorFlow nor the backbone."""
 
     classes_: Sequence[str]
-    image_size: int  # pixels
+    image_sizes: Sequence[int]  # pixels, of each network
     backbone_name: str
     runner: LiteRTRunner = field(repr=False)
 
+    @property
+    def image_size(self) -> int:
+        """Of the network with the largest pictures, in pixels."""
+        return max(self.image_sizes)
+
     def outcomes(self, pictures: Sequence[Picture]) -> list[Outcome]:
         """Return the probabilities [k] float32 of each picture, or why it cannot be read; on all cores."""
-        return run_on_pictures(self.runner, self.image_size, pictures)
+        return run_on_pictures(self.runner, self.image_sizes, pictures)
 
 
 def save_classifier(classifier: ImageClassifier, folder: str | os.PathLike) -> None:
@@ -119,9 +128,9 @@ def _litert_model(classifier: ImageClassifier) -> bytes:
     except TrainingError:  # a head of other layers: TensorFlow converts it together with the network
         import keras
 
-        network = backbone.network()
+        network = backbone.network()  # a joined backbone has none, and says so
         return convert_network(lambda pixels: keras.ops.softmax(head.scores(network(pixels))), backbone.image_size)
-    return add_head(litert_file(backbone), layers)
+    return add_head([litert_file(part) for part in backbone.parts], layers, LENGTH)
 
 
 def _write_hashed(folder: Path, kind: str, ending: str, data: bytes) -> dict[str, str]:
@@ -132,7 +141,7 @@ def _write_hashed(folder: Path, kind: str, ending: str, data: bytes) -> dict[str
 
 
 def _describe(classifier: ImageClassifier) -> dict[str, Any]:
-    versions = {}
+    versions, sizes = {}, [part.image_size for part in classifier.backbone.parts]
     for name in ("imgclass_course", "keras", "tensorflow", "ai-edge-litert", "scikit-learn", "pillow"):
         try:
             versions[name] = version(name)
@@ -142,7 +151,7 @@ def _describe(classifier: ImageClassifier) -> dict[str, Any]:
         "format": FORMAT,
         "backbone": classifier.backbone.name,
         "fingerprint": classifier.backbone.fingerprint,
-        "image_size": classifier.backbone.image_size,
+        "image_size": sizes if len(sizes) > 1 else sizes[0],
         "classes": [printable(name) for name in classifier.classes_],
         "versions": versions,
     }
@@ -161,11 +170,11 @@ def load_classifier(folder: str | os.PathLike) -> SavedClassifier: ...
 
 
 @overload
-def load_classifier(folder: str | os.PathLike, backbone: "Backbone") -> ImageClassifier: ...
+def load_classifier(folder: str | os.PathLike, backbone: "Backbone | JoinedBackbone") -> ImageClassifier: ...
 
 
 def load_classifier(
-    folder: str | os.PathLike, backbone: "Backbone | None" = None
+    folder: str | os.PathLike, backbone: "Backbone | JoinedBackbone | None" = None
 ) -> SavedClassifier | ImageClassifier:
     """Read a classifier out of a folder. Raises `ClassifierError` with what is wrong and what to do.
 
@@ -212,10 +221,18 @@ def _check_description(folder: Path, description: Any) -> None:  # whatever the 
     for name, kind in KINDS.items():
         if not isinstance(description.get(name), kind):
             raise _refusal(folder, f"{name} in {DESCRIPTION} is missing or wrong")
-    if not 0 < description["image_size"] <= MAX_IMAGE_SIZE or description["image_size"] is True:
+    if not _sizes_of(description):
         raise _refusal(folder, f"image_size in {DESCRIPTION} is {description['image_size']}")
     if len(description["classes"]) < 1 or not all(isinstance(name, str) for name in description["classes"]):
         raise _refusal(folder, f"classes in {DESCRIPTION} are no names")
+
+
+def _sizes_of(description: dict[str, Any]) -> list[int]:
+    """Return the sizes of pictures that a description names, in pixels; none where they are no sizes."""
+    found = description["image_size"]
+    sizes = found if isinstance(found, list) else [found]
+    possible = all(type(size) is int and 0 < size <= MAX_IMAGE_SIZE for size in sizes)
+    return sizes if possible and len(sizes) <= MAX_NETWORKS else []
 
 
 def _read_file(folder: Path, description: dict[str, Any], kind: str) -> tuple[str, bytes]:
@@ -248,10 +265,12 @@ def _saved_classifier(folder: Path, description: dict[str, Any]) -> SavedClassif
         runner = LiteRTRunner(data)
     except (ValueError, RuntimeError) as error:
         raise _refusal(folder, f"its LiteRT file cannot be run: {str(error).splitlines()[0]}") from error
-    size, classes = description["image_size"], description["classes"]
-    if runner.input_shape != (1, size, size, 3) or runner.output_shape != (1, len(classes)):
-        raise _refusal(folder, f"its LiteRT file is not one from {size} pixels to {len(classes)} classes")
-    return SavedClassifier(tuple(classes), size, description["backbone"], runner)
+    sizes, classes = _sizes_of(description), description["classes"]
+    shapes = [(1, size, size, 3) for size in sizes]
+    if runner.input_shapes != shapes or runner.output_shape != (1, len(classes)):
+        given = " and ".join(map(str, sizes))
+        raise _refusal(folder, f"its LiteRT file is not one from {given} pixels to {len(classes)} classes")
+    return SavedClassifier(tuple(classes), tuple(sizes), description["backbone"], runner)
 
 
 def _load_head(folder: Path, description: dict[str, Any]) -> Head:

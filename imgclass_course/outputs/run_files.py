@@ -93,7 +93,7 @@ def _facts(result: Retraining, measured: int) -> dict[str, str]:
         "measured on": f"{measured} {result.final_split} pictures",
         "classes": ", ".join(result.classifier.classes_),
         "pictures": ", ".join(f"{count} {name}" for name, count in counts.items()),
-        "backbone": f"{backbone.name} ({backbone.image_size} pixels)",
+        "backbone": f"{backbone.name} ({' and '.join(str(part.image_size) for part in backbone.parts)} pixels)",
         **{name.replace("_", " "): str(value) for name, value in training_facts(result).items()},
     }
 

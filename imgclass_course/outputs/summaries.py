@@ -58,7 +58,7 @@ def write_summaries(result: Retraining, folder: str | os.PathLike, limit: int = 
     evaluation = result.evaluate(split)
     writer = tf.summary.create_file_writer(str(folder))
     with writer.as_default(step=int(result.best) if result.history.index.name == "steps" else 0):
-        if hasattr(result.classifier.head, "scores"):
+        if hasattr(result.classifier.head, "scores") and len(result.classifier.backbone.parts) == 1:
             tf.summary.graph(trace_classifier(result.classifier))
         tf.summary.image(f"confusion_{split}", figure_pixels(plot_confusion(evaluation.confusion()))[None])
         if not evaluation.right.all():
