@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PREPARATION', 'IMAGE_SIZES', 'fingerprint_of', 'Backbone', 'load_backbone']
 
-# %% ../nbs/A2_backbones.ipynb #d7970827
+# %% ../nbs/A2_backbones.ipynb #053ab17c
 import hashlib
 import os
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def fingerprint_of(*parts: bytes | str) -> str:
         digest.update(len(data).to_bytes(8, "big") + data)
     return digest.hexdigest()
 
-# %% ../nbs/A2_backbones.ipynb #d3e3b8ea
+# %% ../nbs/A2_backbones.ipynb #e59b730b
 @dataclass(frozen=True)
 class Backbone:
     "A pretrained network from pictures [size, size, 3] uint8 to vectors [d] float32."
@@ -121,7 +121,7 @@ def _keras_backbone(
     fingerprint = fingerprint_of(name, network.digest(), str(size))
     return Backbone(name, size, fingerprint, network)
 
-# %% ../nbs/A2_backbones.ipynb #d89cce5c
+# %% ../nbs/A2_backbones.ipynb #d69303e1
 def load_backbone(
     spec: "str | os.PathLike | Backbone | JoinedBackbone" = EMBEDDED,  # see below
     image_size: int | None = None,  # pixels; None: as the name says, or as published

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['extract']
 
-# %% ../nbs/09_bottlenecks.ipynb #9ebe339d
+# %% ../nbs/09_bottlenecks.ipynb #9f0ca332
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -52,7 +52,7 @@ def _with_problems(folder: ImageFolder, problems: np.ndarray) -> ImageFolder:
     table.loc[table["problem"] != "", "split"] = ""
     return replace(folder, table=table)
 
-# %% ../nbs/09_bottlenecks.ipynb #ad9fd0d2
+# %% ../nbs/09_bottlenecks.ipynb #b952159e
 def _extract_part(
     folder: ImageFolder,
     backbone: Backbone,

@@ -31,6 +31,7 @@ from .heads import (
     is_keras,
     training_weights,
 )
+from .joined_backbones import JoinedBackbone
 from .mobilenet import EMBEDDED
 from .scoring import Evaluation
 from .steps import Sampler, keep_best, train_head
@@ -143,7 +144,7 @@ def retrain(
     pictures: Any,
     labels: Sequence | None = None,
     *,
-    backbone: str | Backbone = EMBEDDED,
+    backbone: str | Backbone | JoinedBackbone = EMBEDDED,
     head: HeadChoice = "keras",
     bottleneck_dir: str | os.PathLike | None = None,
     validation_percentage: float = 10,

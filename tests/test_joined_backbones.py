@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import write_pictures
 
 from imgclass_course.augmentation import build_pipeline, predict_with_views
 from imgclass_course.backbones import load_backbone
@@ -16,8 +17,6 @@ from imgclass_course.joined_backbones import LENGTH, JoinedBackbone, join_vector
 from imgclass_course.outputs.classifier_files import DESCRIPTION, load_classifier, save_classifier
 from imgclass_course.outputs.run_files import save_run
 from imgclass_course.transfer import Retraining, retrain
-
-from support import write_pictures
 
 FLIP = build_pipeline(flip=0.5)
 PARTS = ["mobilenet_v1_100_128", "mobilenet_v1_100_160"]
