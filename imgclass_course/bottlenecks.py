@@ -52,7 +52,7 @@ def _with_problems(folder: ImageFolder, problems: np.ndarray) -> ImageFolder:
     table.loc[table["problem"] != "", "split"] = ""
     return replace(folder, table=table)
 
-# %% ../nbs/09_bottlenecks.ipynb #b952159e
+# %% ../nbs/09_bottlenecks.ipynb #88f5cdb2
 def _extract_part(
     folder: ImageFolder,
     backbone: Backbone,
@@ -75,7 +75,7 @@ def _extract_part(
     parts = [work(folder, train, view)[0] for view in shown]
     return replace(plain, source=folder).join(*parts), folder
 
-
+# %% ../nbs/09_bottlenecks.ipynb #443d6ad4
 def extract(
     pictures: Any,  # an ImageFolder, a folder, a table of paths and labels, or pictures
     labels: Sequence | None = None,  # of pictures, one each

@@ -37,7 +37,7 @@ def measure(model: "keras.Model", inputs: np.ndarray, labels: np.ndarray) -> tup
     from scipy.special import log_softmax
 
     parts = range(0, len(inputs), MEASURED_AT_ONCE)
-    scores = np.concatenate([np.asarray(model(inputs[at : at + MEASURED_AT_ONCE]), np.float64) for at in parts])
+    scores = np.concatenate([np.asarray(model(inputs[at : at + MEASURED_AT_ONCE], training=False), np.float64) for at in parts])
     loss = -log_softmax(scores, axis=1)[np.arange(len(labels)), labels].mean()
     return float(loss), float((scores.argmax(axis=1) == labels).mean())
 
