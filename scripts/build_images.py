@@ -34,9 +34,9 @@ CHOSEN = {
     "09_bottlenecks": 1,
     "10_training_runs": 0,
     "11_learning_rate": 3,
-    "12_regularization": 0,
+    "12_regularization": 5,
     "13_augmentation": 1,
-    "A1_engines": 0,
+    "A1_engines": 4,
     "A2_backbones": 0,
 }
 CHROMIUM = ("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")
