@@ -5,77 +5,23 @@
 # %% auto #0
 __all__ = ['extract']
 
-# %% ../nbs/09_bottlenecks.ipynb #9f0ca332
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
+# %% ../nbs/09_bottlenecks.ipynb #08278971
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from .backbones import Backbone, load_backbone
-from .datasets import ImageFolder, as_image_folder
+from .datasets import as_image_folder
 from .features import Features, side_by_side
 from .foundation.errors import AugmentationError
-from .foundation.extraction import digests_of_files, find_vectors
+from .foundation.extraction import digests_of_files
 from .foundation.runners import Runner
 from .foundation.store import BottleneckStore
 from .joined_backbones import JoinedBackbone
 from .mobilenet import EMBEDDED
-from .views import Augmentation, View
+from .view_vectors import extract_network
+from .views import Augmentation
 
-# %% ../nbs/09_bottlenecks.ipynb #bfebf9ed
-def _extract_view(
-    folder: ImageFolder,
-    rows: pd.DataFrame,
-    view: View,
-    make_runner: Callable[[], Runner],
-    store: BottleneckStore | None,
-) -> tuple[Features, np.ndarray]:  # and the problems [n] str, mostly empty
-    paths, digests = rows["path"].tolist(), rows["digest"].tolist()
-    read = lambda row: folder.picture(paths[row])  # noqa: E731
-    found = find_vectors(view, digests, read, make_runner, store)
-    numbers = folder.class_numbers(rows["label"].tolist())
-    rows = rows.assign(view=view.number, reused=found.reused)
-    classes = tuple(folder.classes)
-    content = (found.vectors, numbers, rows, classes)
-    features = Features(*content, backbone=view.backbone, source=folder)
-    usable = found.problems == ""
-    return features if usable.all() else features.select(usable), found.problems
-
-# %% ../nbs/09_bottlenecks.ipynb #93b0022f
-def _with_problems(folder: ImageFolder, problems: np.ndarray) -> ImageFolder:
-    "The folder without the pictures that could not be read: they become problems."
-    table = folder.table.copy()
-    table.loc[table["problem"] == "", "problem"] = problems
-    table.loc[table["problem"] != "", "split"] = ""
-    return replace(folder, table=table)
-
-# %% ../nbs/09_bottlenecks.ipynb #88f5cdb2
-def _extract_part(
-    folder: ImageFolder,
-    backbone: Backbone,
-    store: BottleneckStore | None,
-    augmentation: Augmentation | None,
-    views: int,
-    runner: str | Runner | None,
-) -> tuple[Features, ImageFolder]:  # and the folder with what could not be read
-    "The vectors of one network."
-    make_runner = (
-        partial(backbone.runner, runner)
-        if runner is None or isinstance(runner, str)
-        else lambda: runner
-    )
-    work = partial(_extract_view, make_runner=make_runner, store=store)
-    plain, problems = work(folder, folder.readable, View(backbone))
-    folder = _with_problems(folder, problems)
-    train = folder.readable[folder.readable["split"] == "train"].reset_index(drop=True)
-    shown = [View(backbone, number, augmentation) for number in range(1, views + 1)]
-    parts = [work(folder, train, view)[0] for view in shown]
-    return replace(plain, source=folder).join(*parts), folder
-
-# %% ../nbs/09_bottlenecks.ipynb #443d6ad4
+# %% ../nbs/09_bottlenecks.ipynb #e3d2f635
 def extract(
     pictures: Any,  # an ImageFolder, a folder, a table of paths and labels, or pictures
     labels: Sequence | None = None,  # of pictures, one each
@@ -98,6 +44,6 @@ def extract(
     found: list[Features] = []
     for part in backbone.parts:
         more = (part, store, augmentation, views, runner)
-        features, folder = _extract_part(folder, *more)
+        features, folder = extract_network(folder, *more)
         found.append(features)
     return found[0] if len(found) == 1 else side_by_side(found, backbone)
