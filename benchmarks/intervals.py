@@ -18,4 +18,4 @@ def paired_detail(first: list[int], second: list[int]) -> str:
     differences = [one - other for one, other in zip(first, second, strict=True)]
     middle = mean(differences)
     margin = NORMAL_QUANTILE * stdev(differences) / len(differences) ** 0.5
-    return f"95 % interval {middle - margin:.3f} to {middle + margin:.3f}, same {len(differences)} drawings"
+    return f"95 % interval {middle - margin:.3f} to {middle + margin:.3f}, same {len(differences)} pictures"

@@ -161,6 +161,25 @@ def clipart(settings: Settings) -> list[Row]:
     ]
 
 
+def backbones(settings: Settings) -> list[Row]:
+    """The two networks that come along, alone and joined, on image_dir and validation_dir together: five folds."""
+    folders = [folder for folder in (settings.image_dir, settings.validation_dir) if folder]
+    command = module_command("benchmarks.backbones", "--image_dir", *folders)
+    result = measure(with_cache_folder(settings.scratch / "cache", command)).result
+    right, seconds = result["right"], result["seconds"]
+    rows = []
+    for name, found in right.items():
+        detail = f"{wilson_detail(sum(found), len(found))}; {1000 * seconds[name]:.1f} ms a picture"
+        rows.append(Row(name, mean(found), "accuracy", None, detail))
+    first, second, joined = right
+    pairs = [(second, first, None), (joined, first, Target(0.01)), (joined, second, Target(0.01))]
+    for one, other, target in pairs:
+        name = f"{'joined' if one == joined else one} minus {other}"
+        gain = mean(right[one]) - mean(right[other])
+        rows.append(Row(name, gain, "accuracy", target, paired_detail(right[one], right[other])))
+    return rows
+
+
 def fashion(settings: Settings) -> list[Row]:
     """A network with few parameters, trained on all of Fashion-MNIST; left out where the data set is not there."""
     if not settings.fashion_dir.is_dir():
@@ -186,6 +205,7 @@ MEASUREMENTS: dict[str, tuple[str, Measurement]] = {
     "accuracy": ("Accuracy", accuracy),
     "warm_start": (f"Warm start with {WARM_VECTORS:,} pictures", warm_start),
     "memory": ("Memory of extraction", memory),
+    "backbones": ("Backbones: each network that comes along, and both side by side", backbones),
     "clipart": ("Few pictures: the drawings that come along", clipart),
     "fashion": ("All of Fashion-MNIST: a network with under 100,000 parameters", fashion),
     "starting": ("Start-up", starting),
