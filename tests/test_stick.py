@@ -59,7 +59,7 @@ def test_installs_from_its_wheels_alone(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     install.install(tmp_path / "environment")
     python = install.programs(tmp_path / "environment") / "python"
-    asked = [python, "-c", "import imgclass_course; print(imgclass_course.NAME)"]
+    asked = [python, "-I", "-c", "import imgclass_course; print(imgclass_course.NAME)"]
     said = subprocess.run(asked, capture_output=True, cwd=tmp_path)
     assert said.stdout.split() == [b"imgclass_course"]
 
