@@ -121,7 +121,7 @@ def _keras_backbone(
     fingerprint = fingerprint_of(name, network.digest(), str(size))
     return Backbone(name, size, fingerprint, network)
 
-# %% ../nbs/A2_backbones.ipynb #d69303e1
+# %% ../nbs/A2_backbones.ipynb #686bd7e3
 def load_backbone(
     spec: "str | os.PathLike | Backbone | JoinedBackbone" = EMBEDDED,  # see below
     image_size: int | None = None,  # pixels; None: as the name says, or as published
@@ -151,4 +151,4 @@ def load_backbone(
     if (Path(name) / "saved_model.pb").is_file():
         folder = Path(name).resolve()
         return _module_backbone(str(folder), folder, image_size)
-    raise BackboneError(unknown_name(str(spec)))
+    raise BackboneError(unknown_name(str(spec), [EFFICIENTNET]))

@@ -99,6 +99,7 @@ def test_other_addresses_are_refused(spec: str) -> None:
         ("mobilenet_v1_100_225", "mobilenet_v1_100_224"),
         ("mobilnet_v2_050_160", "mobilenet_v2_050_160"),
         ("mobilenet_v1_100", "mobilenet_v1_100_224"),
+        ("efficientnet_lite2", "efficientnet_lite2_260"),
     ],
 )
 def test_unknown_name_suggests_close_ones(spec: str, hint: str) -> None:

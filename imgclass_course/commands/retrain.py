@@ -54,7 +54,8 @@ Example, on a folder with one folder of pictures per class:
 
 network_options = options(
     click.option("--architecture", "--tfhub_module", "architecture", default="mobilenet_v1_100_224", show_default=True,
-                 help="Pretrained network: a short name, a TF Hub handle, a SavedModel folder, or keras:NAME."),
+                 help="Pretrained network: a short name, a TF Hub handle, a SavedModel folder, or keras:NAME. With a plus "
+                      "between them, two names are joined: mobilenet_v1_100_224+efficientnet_lite2_260."),
     click.option("--weights", type=PATH, help="A file of weights for keras:NAME; else they are Keras's, downloaded."),
     click.option("--model_dir", type=PATH, help="Where downloaded TF Hub modules are kept."),
 )  # fmt: skip

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -60,9 +60,9 @@ def modern_name(name: str) -> str:
     return f"mobilenet_v1_{round(float(found[1]) * 100):03d}_{found[2]}" if found else name
 
 
-def unknown_name(name: str) -> str:
-    """Return what to say of a name that no network has: the closest ones, and what can be given."""
-    close = difflib.get_close_matches(name, mobilenet_handles(), n=3)
+def unknown_name(name: str, others: Iterable[str] = ()) -> str:
+    """Return what to say of a name that no network has: the closest of MobileNet's and of `others`, and what can be given."""
+    close = difflib.get_close_matches(name, [*mobilenet_handles(), *others], n=3)
     hint = f"Did you mean {', '.join(close)}? " if close else ""
     return (
         f"There is no backbone {name!r}. {hint}Give a short name such as mobilenet_v1_100_224, a TF Hub handle (https://…), "
