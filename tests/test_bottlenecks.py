@@ -23,7 +23,7 @@ from PIL import Image
 from support import CountingEngine, EngineRunner, average_colours, encode, gradient, plain_backbone, write_pictures
 
 from imgclass_course.backbones import Backbone
-from imgclass_course.bottlenecks import View, extract
+from imgclass_course.bottlenecks import extract
 from imgclass_course.datasets import ImageFolder
 from imgclass_course.features import Features
 from imgclass_course.foundation.errors import AugmentationError, FileChangedError, ImageError, StoreError
@@ -32,6 +32,7 @@ from imgclass_course.foundation.pictures import Picture
 from imgclass_course.foundation.runners import Item, Load, Outcome, attempt
 from imgclass_course.foundation.store import FILE_NAME, BottleneckStore
 from imgclass_course.foundation.threads import map_in_threads
+from imgclass_course.views import View
 
 RED = os.path.join("red", "000.png")
 
