@@ -1,6 +1,7 @@
 """Decisions on pictures: a plain file beside them, obeyed, undone, and nothing on disk is touched but that file."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from imgclass_course.decisions import (
 from imgclass_course.foundation.errors import DatasetError
 from imgclass_course.image_folder import ImageFolder, check_trainable
 from imgclass_course.outputs.cleaner_buttons import CleanerButtons
+
+needs_widgets = pytest.mark.skipif(find_spec("ipywidgets") is None, reason="the library alone has no widgets")
 
 
 @pytest.fixture
@@ -227,6 +230,7 @@ def test_many_decisions_are_applied_quickly(images: ImageFolder) -> None:
     assert (decided.table["problem"] == LEFT_OUT).sum() == 12
 
 
+@needs_widgets
 def test_buttons_decide_and_go_on(images: ImageFolder) -> None:
     paths = ["red/000.png", "red/001.png", "green/000.png"]
     decisions = Decisions(images)
@@ -254,12 +258,14 @@ def test_buttons_decide_and_go_on(images: ImageFolder) -> None:
     assert "nothing to take back" in buttons.said.value and read_decisions(images.root) == {}
 
 
+@needs_widgets
 def test_buttons_begin_where_the_last_ones_ended(images: ImageFolder) -> None:
     Decisions(images).keep("red/000.png")
     buttons = CleanerButtons(Decisions(images), ["red/000.png", "red/001.png"])
     assert buttons.current == "red/001.png" and buttons.caption.value == "2 of 2: red/001.png"
 
 
+@needs_widgets
 def test_buttons_say_what_is_wrong_and_stay(images: ImageFolder) -> None:
     buttons = CleanerButtons(Decisions(images), ["red/000.png"])
     (images.root / "red" / "000.png").write_bytes(b"no picture any more")
@@ -270,6 +276,7 @@ def test_buttons_say_what_is_wrong_and_stay(images: ImageFolder) -> None:
     assert "begins with" in buttons.said.value
 
 
+@needs_widgets
 def test_no_suspects_need_no_buttons(images: ImageFolder) -> None:
     buttons = CleanerButtons(Decisions(images), [])
     assert buttons.current == "" and buttons.keep.disabled and buttons._repr_mimebundle_()
