@@ -83,7 +83,15 @@ def run_all(browser: webdriver.Chrome, path: Path, seconds: float) -> tuple[nbfo
     before = path.stat().st_mtime_ns
     browser.find_element(By.TAG_NAME, "body").send_keys(Keys.CONTROL, "s")
     wait_for(lambda: path.stat().st_mtime_ns > before, "saved notebook")
-    return nbformat.read(path, as_version=4), bar
+    return wait_for(lambda: read_if_whole(path), "whole notebook"), bar
+
+
+def read_if_whole(path: Path) -> nbformat.NotebookNode | None:
+    """Return a notebook, or nothing while it is being written."""
+    try:
+        return nbformat.read(path, as_version=4)
+    except nbformat.reader.NotJSONError:
+        return None
 
 
 def show_bar(browser: webdriver.Chrome, name: str) -> str | None:
