@@ -1,6 +1,6 @@
 """Modules:
 
-- `imgclass_course.cli`: The command `imgclass`: retrain, label, demo, audit, cache, data and lab.
+- `imgclass_course.cli`: The command `imgclass`: retrain, compare, label, demo, audit, cache, data and lab.
 - `imgclass_course.commands.lab_contents`: How JupyterLab is given the lessons: as of the Python that runs here, so that opening one does not change it.
 - `imgclass_course.decisions`: What a person decided about single pictures, kept in a plain file beside them: keep, move to a class, or leave out.
 - `imgclass_course.features`: The table between extraction and training: a vector and a class per picture, and what is known of it.
