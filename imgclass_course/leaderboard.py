@@ -128,6 +128,11 @@ class Leaderboard:
         return pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS)).rename_axis("classifier")
 
     @property
+    def judged_right(self) -> int:
+        """How many of the pictures that judge what is recommended names rightly; 0 where there are none."""
+        return self.judged.both + self.judged.only_second if self.judged else 0
+
+    @property
     def recommendation(self) -> str:
         """One sentence on what to take and how sure that is, and one on how it was judged."""
         best, default = self.best, self.tried[0]
@@ -138,13 +143,12 @@ class Leaderboard:
             sentence = f"Take {best.candidate.name}: {best.accuracy}; against the default, {gain}."
         if self.judged is None:
             return f"{sentence} Choosing the most accurate one is worth {self.choosing}: less than the best row says."
+        judged = f"On {self.split} pictures, which had no part in the choice: {Accuracy(self.judged_right, self.judged.n)}"
         if best is default:
-            right = Accuracy(self.judged.both + self.judged.only_first, self.judged.n)
-            return f"{sentence} On {self.split} pictures, which had no part in the choice: {right}."
-        right = Accuracy(self.judged.both + self.judged.only_second, self.judged.n)
+            return f"{sentence} {judged}."
         low, high = self.judged.interval
         verdict = "it beats the default" if low > 0 else "it does worse" if high < 0 else "too few to tell the two apart"
-        return f"{sentence} On {self.split} pictures, which had no part in the choice: {right}, {self.judged}: {verdict}."
+        return f"{sentence} {judged}, {self.judged}: {verdict}."
 
 
 def compare(

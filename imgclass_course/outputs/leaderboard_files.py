@@ -54,7 +54,12 @@ def save_leaderboard(board: Leaderboard, folder: str | os.PathLike) -> None:
 
 
 def _describe(board: Leaderboard) -> dict[str, object]:
-    judged = board.judged
+    judged = board.judged and {
+        "correct": board.judged_right,
+        "n": board.judged.n,
+        "difference": board.judged.difference,
+        "interval": board.judged.interval,
+    }
     return {
         "table": board.table.reset_index().to_dict("records"),
         "default": board.tried[0].candidate.name,
@@ -63,6 +68,6 @@ def _describe(board: Leaderboard) -> dict[str, object]:
         "recommendation": board.recommendation,
         "accuracy_of_choosing": board.choosing._asdict(),
         "judged_on": board.split,
-        "judged": judged and {"difference": judged.difference, "interval": judged.interval, "n": judged.n},
+        "judged": judged,
         "left_out": board.left_out,
     }
