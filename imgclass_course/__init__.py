@@ -6,6 +6,7 @@
 - `imgclass_course.features`: The table between extraction and training: a vector and a class per picture, and what is known of it.
 - `imgclass_course.foundation.downloads`: Data sets that are fetched by name: downloaded once, checked, unpacked safely, and there whole or not at all.
 - `imgclass_course.foundation.store`: Vectors of pictures by content, kept in one SQLite database per folder, and never a stale one.
+- `imgclass_course.leaderboard`: A leaderboard: several ways to a classifier, tried on the same pictures from kept vectors, and one recommendation.
 - `imgclass_course.outputs.classifier_files`: A classifier as a folder: written whole or not at all, run without TensorFlow, and trusted in nothing.
 - `imgclass_course.trials`: Train one network again and again on the same pictures: for fair comparisons of rates, schedules and optimizers."""
 
