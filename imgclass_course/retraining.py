@@ -6,8 +6,8 @@ What happens in between is what lessons 05, 07 and 09 take apart.
 import inspect
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pandas as pd
@@ -33,6 +33,7 @@ from .heads import (
 )
 from .joined_backbones import JoinedBackbone
 from .mobilenet import EMBEDDED
+from .resampling import Resampling, check_resampling, resample as resampled
 from .scoring import Evaluation
 from .steps import Sampler, keep_best, train_head
 from .views import Augmentation
@@ -80,9 +81,10 @@ def fit(
     """Train a head on the training rows; its best state, by cross-entropy on the validation rows, is kept.
 
     head: "keras" (one dense layer, trained in `steps`), "logistic", a Keras model, a function from the numbers of features
-    and classes to one, or an estimator of scikit-learn's kind. `class_weight` is by class, or "balanced";
+    and classes to one, or an estimator of scikit-learn's kind. `class_weight` is by class, or "balanced" or "log" (see `class_weights`);
     `validation_size` pictures are measured every `eval_interval` steps (-1: all); `seed` is that of the head's start and of
-    the batches. The other options are those of `train_head`. Raises `TrainingError` for a class that is not there.
+    the batches. The other options are those of `train_head`. Raises `TrainingError` for a class that is not there, and for a weight
+    that is not above 0.
     """
     train, validation = features.split("train"), features.split("validation").sample(validation_size)
     weights = training_weights(train, class_weight)
@@ -111,6 +113,7 @@ class Retraining:
     features: Features  # the vectors of the pictures that were used, and of the training pictures' views
     history: pd.DataFrame  # of the training, see train_head and fit_logistic
     best: float = math.nan  # the step or strength of the history that the classifier is from
+    choices: Mapping[str, str] = field(default_factory=dict)  # what was chosen against unequal classes
 
     def __repr__(self) -> str:
         return f"Retraining({self.classifier!r}, {self.features!r})"
@@ -152,6 +155,8 @@ def retrain(
     seed: int = 0,
     augmentation: Augmentation | None = None,
     views: int | None = None,
+    resample: Resampling = "none",
+    resample_to: int | None = None,
     callbacks: Any = (),
     **options: Any,
 ) -> Retraining:
@@ -160,7 +165,8 @@ def retrain(
     pictures: a folder with one folder per class, a table of paths and labels, or pictures with their `labels`. `backbone` is
     as for `load_backbone`; `head` and the `options` (steps, learning_rate, class_weight, ...) are as for `fit`. Vectors
     are kept in `bottleneck_dir` (default: in the user's cache folder). `augmentation` distorts training pictures, `views`
-    times each. `seed` is that of the split and of the training. `callbacks` are Keras's, or a function from `Features`
+    times each. `resample` and `resample_to` change the rows that are trained on, as for `resampling.resample`; what is
+    measured stays as it is. `seed` is that of the split and of the training. `callbacks` are Keras's, or a function from `Features`
     to them.
     """
     check_options(head, options | ({"callbacks": callbacks} if callbacks else {}), FIT_OPTIONS)
@@ -169,13 +175,28 @@ def retrain(
     with BottleneckStore(bottleneck_dir or cache_folder() / "bottlenecks") as store:
         folder = as_image_folder(pictures, labels, validation_percentage, testing_percentage, seed, catalogue=store)
         check_trainable(folder)
+        check_resampling(resample, folder.counts()["train"], resample_to, views)
         features = extract(folder, backbone=backbone, store=store, augmentation=augmentation, views=views)
     check_trainable(features.source or folder)
     if callbacks:
         options["callbacks"] = callbacks(features) if callable(callbacks) else callbacks
-    fitted = fit(features, head, seed=seed, **options)
+    fitted = fit(resampled(features, resample, resample_to, seed), head, seed=seed, **options)
     classifier = ImageClassifier(backbone, fitted.head, tuple(map(printable, features.classes)))
-    return Retraining(classifier, features, fitted.history, fitted.best)
+    choices = _balancing(options.get("class_weight"), resample, resample_to)
+    return Retraining(classifier, features, fitted.history, fitted.best, choices)
+
+
+def _balancing(class_weight: ClassWeight | None, resample: Resampling, to: int | None) -> dict[str, str]:
+    """Return what was chosen against unequal classes, as name: value; nothing where nothing was."""
+    found = {}
+    if class_weight is not None and class_weight != "none":
+        weights = class_weight.items() if isinstance(class_weight, Mapping) else ()
+        found["class_weights"] = ", ".join(f"{name}: {weight:g}" for name, weight in weights) or str(class_weight)
+    if resample != "none":
+        found["resample"] = getattr(resample, "__name__", "a function") if callable(resample) else resample
+    if to is not None and resample != "none":
+        found["resample_to"] = str(to)
+    return found
 
 
 def _check_views(augmentation: Augmentation | None, views: int | None) -> int:

@@ -64,6 +64,14 @@ training_options = options(
                  help="The last layer: trained in steps, or scikit-learn's logistic regression, which needs no steps."),
     click.option("--how_many_training_steps", type=COUNT, default=500, show_default=True, help="Training steps."),
     click.option("--learning_rate", type=RATE, default=0.001, show_default=True, help="Of Adam."),
+    click.option("--class_weights", type=click.Choice(["none", "balanced", "log"]), default="none", show_default=True,
+                 help="How much a picture of a rare class counts: balanced, one by its number; log, less than that."),
+    click.option("--resample", type=click.Choice(["none", "under", "over", "both", "smote", "adasyn", "cluster"]),
+                 default="none", show_default=True,
+                 help="Fewer training pictures of common classes (under; cluster, a few of each kind), more of rare ones "
+                      "(over: augmented views where there are any; smote and adasyn: made up), or both."),
+    click.option("--resample_to", type=COUNT, show_default="the largest class's, or the middle one's",
+                 help="Training pictures per class that --resample aims at."),
     click.option("--train_batch_size", type=COUNT, default=100, show_default=True, help="Pictures per step."),
     click.option("--eval_step_interval", type=COUNT, default=25, show_default=True, help="Steps between measurements."),
     click.option("--validation_batch_size", type=LIMIT, default=-1, help="Pictures per measurement; -1: all."),
@@ -135,6 +143,8 @@ def _check_flags(flags: dict[str, Any], given: set[str]) -> None:
         check_tensorboard()
     if flags["augmented_views"] and not any(flags[name] for name in DISTORTIONS):
         raise click.UsageError("--augmented_views needs a distortion, such as --flip_left_right.")
+    if flags["resample_to"] and flags["resample"] == "none":
+        raise click.UsageError("--resample_to needs --resample, such as --resample both.")
     stray = [f"--{name}" for name in (*STEP_FLAGS, *CALLBACK_FLAGS) if name in given]
     if flags["head"] != "keras" and stray:
         raise click.UsageError(f"{', '.join(stray)}: only --head keras is trained in steps. Leave out one or the other.")
@@ -181,6 +191,9 @@ def _retrain(folder: Path, flags: dict[str, Any]) -> "Retraining":
         seed=flags["seed"],
         augmentation=_augmentation(flags),
         views=flags["augmented_views"],
+        resample=flags["resample"],
+        resample_to=flags["resample_to"],
+        class_weight=flags["class_weights"],
         validation_size=flags["validation_batch_size"],
         callbacks=(lambda features: _callbacks(features, flags, kept)) if stepwise else (),
         **({name: flags[flag] for flag, name in STEP_FLAGS.items()} if stepwise else {}),

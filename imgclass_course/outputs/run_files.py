@@ -45,14 +45,14 @@ def metrics(result: Retraining, test_limit: int = -1) -> dict[str, Any]:
 
 
 def training_facts(result: Retraining) -> dict[str, Any]:
-    """Return the kind of the head, and the steps of its training or the strength that was chosen."""
+    """Return the kind of the head, the steps of its training or its strength, and what was chosen against unequal classes."""
     kind = type(result.classifier.head).__name__
     facts: dict[str, Any] = {"head": {"KerasHead": "keras", "LogisticHead": "logistic"}.get(kind, kind)}
     if result.history.index.name == "steps":
         facts |= {"steps": int(result.history.index[-1]), "best_step": int(result.best)}
     elif result.history.index.name == "strength":
         facts |= {"strength": result.best}
-    return facts
+    return facts | dict(result.choices)
 
 
 def save_run(
