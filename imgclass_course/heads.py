@@ -6,9 +6,9 @@ A head is a Keras model, a logistic regression, or any classifier of scikit-lear
 import difflib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -122,6 +122,33 @@ class EstimatorHead:
         return probabilities
 
 
+def adjust_for_prior(head: Head, counts: np.ndarray, strength: float = 1.0) -> Head:
+    """Return a head whose scores are lower by `strength` times the logarithm of how common each class was in training.
+
+    counts: [k], how much all training pictures of a class counted. Its probabilities are then those of a world in which
+    all classes are equally common (Menon 2021, arXiv:2007.07314; see `leave_out_prior`). Only biases change, so it is
+    saved and exported as before. Raises `TrainingError` for a head that has no bias to change.
+    """
+    shift = strength * np.log(np.where(counts > 0, counts, 1) / max(np.sum(counts), 1))
+    if isinstance(head, LogisticHead):
+        return replace(head, bias=(head.bias - shift).astype(np.float32))
+    layer = head.model.layers[-1] if isinstance(head, KerasHead) else None
+    if not getattr(layer, "use_bias", False):
+        raise TrainingError("This head has no bias to adjust for unequal classes: take 'keras' or 'logistic'.")
+    return _with_last_bias(cast(KerasHead, head), -shift)
+
+
+def _with_last_bias(head: KerasHead, more: np.ndarray) -> KerasHead:
+    """Return a copy of a Keras head with something added to the bias of its last layer."""
+    import keras
+
+    model = keras.models.clone_model(head.model)
+    model.set_weights(head.model.get_weights())
+    bias = model.layers[-1].bias
+    bias.assign(np.asarray(bias) + more)
+    return KerasHead(model)
+
+
 def fit_estimator(estimator: Any, train: Features, weights: np.ndarray | None) -> EstimatorHead:
     """Train a copy of an estimator on all rows; `weights` [n] say how much each counts (None: all alike)."""
     from sklearn.base import clone
@@ -177,7 +204,7 @@ def training_weights(features: Features, class_weight: ClassWeight | None = None
 
     Raises `TrainingError` for a class that is not there, and for a weight that is not above 0.
     """
-    if class_weight is None or class_weight == "none":
+    if class_weight is None or (isinstance(class_weight, str) and class_weight == "none"):
         return features.weights
     if isinstance(class_weight, Mapping):
         factors = _class_factors(features.classes, class_weight)

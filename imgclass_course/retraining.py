@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+import numpy as np
 import pandas as pd
 
 from .backbones import Backbone, load_backbone
@@ -24,6 +25,7 @@ from .heads import (
     ClassWeight,
     HeadChoice,
     KerasHead,
+    adjust_for_prior,
     build_head,
     check_options,
     fit_estimator,
@@ -157,6 +159,7 @@ def retrain(
     views: int | None = None,
     resample: Resampling = "none",
     resample_to: int | None = None,
+    adjust_prior: bool = False,
     callbacks: Any = (),
     **options: Any,
 ) -> Retraining:
@@ -166,7 +169,8 @@ def retrain(
     as for `load_backbone`; `head` and the `options` (steps, learning_rate, class_weight, ...) are as for `fit`. Vectors
     are kept in `bottleneck_dir` (default: in the user's cache folder). `augmentation` distorts training pictures, `views`
     times each. `resample` and `resample_to` change the rows that are trained on, as for `resampling.resample`; what is
-    measured stays as it is. `seed` is that of the split and of the training. `callbacks` are Keras's, or a function from `Features`
+    measured stays as it is. `adjust_prior` makes the answers those of a world in which all classes are equally common
+    (see `adjust_for_prior`). `seed` is that of the split and of the training. `callbacks` are Keras's, or a function from `Features`
     to them.
     """
     check_options(head, options | ({"callbacks": callbacks} if callbacks else {}), FIT_OPTIONS)
@@ -180,13 +184,24 @@ def retrain(
     check_trainable(features.source or folder)
     if callbacks:
         options["callbacks"] = callbacks(features) if callable(callbacks) else callbacks
-    fitted = fit(resampled(features, resample, resample_to, seed), head, seed=seed, **options)
-    classifier = ImageClassifier(backbone, fitted.head, tuple(map(printable, features.classes)))
-    choices = _balancing(options.get("class_weight"), resample, resample_to)
+    trained_on = resampled(features, resample, resample_to, seed)
+    fitted = fit(trained_on, head, seed=seed, **options)
+    class_weight = options.get("class_weight")
+    final = adjust_for_prior(fitted.head, _weight_of_classes(trained_on, class_weight)) if adjust_prior else fitted.head
+    classifier = ImageClassifier(backbone, final, tuple(map(printable, features.classes)))
+    choices = _balancing(class_weight, resample, resample_to, adjust_prior)
     return Retraining(classifier, features, fitted.history, fitted.best, choices)
 
 
-def _balancing(class_weight: ClassWeight | None, resample: Resampling, to: int | None) -> dict[str, str]:
+def _weight_of_classes(features: Features, class_weight: ClassWeight | None) -> np.ndarray:
+    """Return how much all training pictures of each class counted [k]."""
+    train = features.split("train")
+    return np.bincount(train.y, training_weights(train, class_weight), minlength=len(train.classes))
+
+
+def _balancing(
+    class_weight: ClassWeight | None, resample: Resampling, to: int | None, adjust_prior: bool
+) -> dict[str, str]:
     """Return what was chosen against unequal classes, as name: value; nothing where nothing was."""
     found = {}
     if class_weight is not None and class_weight != "none":
@@ -196,6 +211,8 @@ def _balancing(class_weight: ClassWeight | None, resample: Resampling, to: int |
         found["resample"] = getattr(resample, "__name__", "a function") if callable(resample) else resample
     if to is not None and resample != "none":
         found["resample_to"] = str(to)
+    if adjust_prior:
+        found["adjust_prior"] = "yes"
     return found
 
 
