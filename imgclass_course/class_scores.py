@@ -17,6 +17,7 @@ Runs = Evaluation | Sequence[Evaluation]  # one training, or several that answer
 GOOD_F1 = 0.7  # of a class that F170 counts
 BINS = 10  # of the calibration error
 REPEATS = 1000  # resamples
+COUNTS_AT_ONCE = 5_000_000  # numbers in memory: resamples times pictures
 
 
 def _counts(evaluation: Evaluation, counts: np.ndarray | None) -> np.ndarray:
@@ -140,9 +141,12 @@ def _interval(runs: Sequence, value: Callable, repeats: int, seed: int) -> Inter
     """Return the mean of a value over runs, and between which values 95 % of its resamples lie."""
     generator = np.random.default_rng(seed)
     pictures = len((runs[0] if isinstance(runs[0], Evaluation) else runs[0][0]).labels)
-    counts = generator.multinomial(pictures, np.full(pictures, 1 / pictures), repeats)
     drawn = generator.integers(len(runs), size=(repeats, len(runs)))
-    resampled = np.array([value(run, counts) for run in runs])  # [runs, repeats]
+    parts, at_once = [], max(1, COUNTS_AT_ONCE // pictures)
+    for first in range(0, repeats, at_once):
+        counts = generator.multinomial(pictures, np.full(pictures, 1 / pictures), min(at_once, repeats - first))
+        parts.append([value(run, counts) for run in runs])
+    resampled = np.concatenate(parts, axis=1)  # [runs, repeats]
     means = resampled[drawn, np.arange(repeats)[:, None]].mean(axis=1)
     low, high = np.nanquantile(means, [0.025, 0.975])
     return Interval(float(np.mean([value(run, None) for run in runs])), float(low), float(high))

@@ -1,4 +1,4 @@
-"""Unequal classes: what changes training rows leaves the exam alone, weights sum to the pictures, measures tell the truth."""
+"""Unequal classes: what changes training rows leaves the exam alone, and measures tell the truth."""
 
 import sys
 from collections.abc import Callable
@@ -42,13 +42,21 @@ counts_of_classes = st.lists(st.integers(1, 40), min_size=2, max_size=6)
 def make_features(counts: list[int], dim: int = 3, spread: float = 1.0, others: int = 2) -> Features:
     """Return so many training rows of each class in mixed order, and some of validation and test between them."""
     generator = np.random.default_rng(sum(counts))
-    wanted = [("train", count) for count in counts], [("validation", others)] * len(counts), [("test", others)] * len(counts)
+    wanted = (
+        [("train", count) for count in counts],
+        [("validation", others)] * len(counts),
+        [("test", others)] * len(counts),
+    )
     splits = np.concatenate([[name] * count for part in wanted for name, count in part])
     y = np.array([number for part in wanted for number, (_, count) in enumerate(part) for _ in range(count)])
     order = generator.permutation(len(y))
-    X = (generator.normal(size=(len(counts), dim))[y] + spread * generator.normal(size=(len(y), dim))).astype(np.float32)
+    X = (generator.normal(size=(len(counts), dim))[y] + spread * generator.normal(size=(len(y), dim))).astype(
+        np.float32
+    )
     rows = pd.DataFrame({"split": splits, "path": [f"{row}.png" for row in range(len(y))]})
-    return Features(X[order], y[order], rows.iloc[order].reset_index(drop=True), [chr(97 + k) for k in range(len(counts))])
+    return Features(
+        X[order], y[order], rows.iloc[order].reset_index(drop=True), [chr(97 + k) for k in range(len(counts))]
+    )
 
 
 def same(one: Features, other: Features) -> bool:
@@ -146,7 +154,9 @@ def test_made_up_vectors_lie_between_two_of_the_class() -> None:
         for one, other in ((0, 1), (0, 2), (1, 2)):
             apart = own[other] - own[one]
             share = (made - own[one]) @ apart / (apart @ apart)
-            others.append(np.abs(made - own[one] - share[:, None] * apart).max(axis=1) + 9 * ((share < 0) | (share > 1)))
+            others.append(
+                np.abs(made - own[one] - share[:, None] * apart).max(axis=1) + 9 * ((share < 0) | (share > 1))
+            )
         np.testing.assert_allclose(np.min(others, axis=0), 0, atol=1e-5)
 
 
@@ -236,7 +246,9 @@ def test_weights_have_a_mean_of_one_and_rare_pictures_count_more(counts: list[in
 
 def test_class_that_is_not_there_does_not_change_weights() -> None:
     for how in ("balanced", "log"):
-        np.testing.assert_allclose(class_weights(np.array([4, 0, 2]), how)[[0, 2]], class_weights(np.array([4, 2]), how))
+        np.testing.assert_allclose(
+            class_weights(np.array([4, 0, 2]), how)[[0, 2]], class_weights(np.array([4, 2]), how)
+        )
 
 
 def test_weights_reach_the_rows() -> None:
@@ -251,7 +263,9 @@ def test_weights_reach_the_rows() -> None:
 
 
 @pytest.mark.parametrize("weight", [0, -1, float("nan"), float("inf"), "2", None])
-@pytest.mark.parametrize("train", [lambda **asked: fit(make_features([6, 3]), **asked), lambda **asked: retrain(".", **asked)])
+@pytest.mark.parametrize(
+    "train", [lambda **asked: fit(make_features([6, 3]), **asked), lambda **asked: retrain(".", **asked)]
+)
 def test_weight_that_is_not_above_zero_is_refused(train: Callable, weight: object) -> None:
     with pytest.raises(TrainingError, match=r"class_weight gives 'b' .*above 0"):
         train(class_weight={"b": weight})
@@ -326,7 +340,11 @@ def test_measures_are_those_of_scikit_learn(seed: int, size: int) -> None:
     np.testing.assert_allclose(class_scores.accuracy_where(shares)(found), found.accuracy.value)
 
 
-ALL_MEASURES = [*class_scores.MEASURES.values(), class_scores.mean_recall([0, 2]), class_scores.accuracy_where([1, 2, 3])]
+ALL_MEASURES = [
+    *class_scores.MEASURES.values(),
+    class_scores.mean_recall([0, 2]),
+    class_scores.accuracy_where([1, 2, 3]),
+]
 
 
 @pytest.mark.parametrize("measure", ALL_MEASURES)
