@@ -1,7 +1,7 @@
 """What is measured where classes are unequal, each measure with a bootstrap interval: an accuracy hides the rare classes.
 
 A measure is a function of an `Evaluation`. It can also measure many resamples of the pictures at once: `counts` [b, n] says
-how often each picture is in each of b resamples, and the result is float64 [b]. Without it, each picture is there once.
+how often each picture is in each of b resamples (also a fraction), and the result is float64 [b]. Without it, each picture is there once.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +16,7 @@ Runs = Evaluation | Sequence[Evaluation]  # one training, or several that answer
 
 GOOD_F1 = 0.7  # of a class that F170 counts
 BINS = 10  # of the calibration error
+TINY = 1e-12
 REPEATS = 1000  # resamples
 COUNTS_AT_ONCE = 5_000_000  # numbers in memory: resamples times pictures
 
@@ -35,7 +36,7 @@ def f1_of_classes(evaluation: Evaluation, counts: np.ndarray | None = None) -> n
     given = counts @ _groups(evaluation.labels, size)
     said = counts @ _groups(evaluation.predicted, size)
     right = counts @ _groups(np.where(evaluation.right, evaluation.labels, -1), size)
-    return np.where(given > 0, 2 * right / np.maximum(given + said, 1), np.nan)
+    return np.where(given > 0, 2 * right / np.maximum(given + said, TINY), np.nan)
 
 
 def recall_of_classes(evaluation: Evaluation, counts: np.ndarray | None = None) -> np.ndarray:
@@ -43,7 +44,7 @@ def recall_of_classes(evaluation: Evaluation, counts: np.ndarray | None = None) 
     size, counts = len(evaluation.classes), _counts(evaluation, counts)
     given = counts @ _groups(evaluation.labels, size)
     right = counts @ _groups(np.where(evaluation.right, evaluation.labels, -1), size)
-    return np.where(given > 0, right / np.maximum(given, 1), np.nan)
+    return np.where(given > 0, right / np.maximum(given, TINY), np.nan)
 
 
 def accuracy(evaluation: Evaluation, counts: np.ndarray | None = None) -> np.ndarray:
@@ -52,16 +53,16 @@ def accuracy(evaluation: Evaluation, counts: np.ndarray | None = None) -> np.nda
     return counts @ evaluation.right.astype(np.float64) / counts.sum(axis=-1)
 
 
-def accuracy_where(shares: Sequence[float] | np.ndarray) -> Measure:
-    """Return the measure of right answers in a world with these shares [k] of the classes, whatever those of the test."""
-    shares = np.asarray(shares, np.float64)
+def in_world(shares: Sequence[float] | np.ndarray, measure: Measure = accuracy) -> Measure:
+    """Return a measure as it is in a world with these shares [k] of the classes, whatever those among the test pictures."""
+    shares = np.asarray(shares, np.float64) / np.sum(shares)
 
-    def measure(evaluation: Evaluation, counts: np.ndarray | None = None) -> np.ndarray:
-        recalls = recall_of_classes(evaluation, counts)
-        there = np.isfinite(recalls) * shares
-        return (np.nan_to_num(recalls) * there).sum(axis=-1) / there.sum(axis=-1)
+    def measured(evaluation: Evaluation, counts: np.ndarray | None = None) -> np.ndarray:
+        counts, labels = _counts(evaluation, counts), evaluation.labels
+        given = counts @ _groups(labels, len(shares))
+        return measure(evaluation, len(labels) * counts * (shares / np.maximum(given, TINY))[..., labels])
 
-    return measure
+    return measured
 
 
 def macro_f1(evaluation: Evaluation, counts: np.ndarray | None = None) -> np.ndarray:
@@ -96,7 +97,7 @@ def calibration_error(evaluation: Evaluation, counts: np.ndarray | None = None, 
     sure = np.where(known, np.nan_to_num(evaluation.probabilities).max(axis=1), 0)
     places = _groups(np.minimum((sure * bins).astype(int), bins - 1), bins)
     apart = counts @ ((sure - evaluation.right)[:, None] * places)
-    return np.abs(apart).sum(axis=-1) / np.maximum(counts.sum(axis=-1), 1)
+    return np.abs(apart).sum(axis=-1) / np.maximum(counts.sum(axis=-1), TINY)
 
 
 MEASURES: dict[str, Measure] = {
@@ -110,7 +111,8 @@ MEASURES: dict[str, Measure] = {
 def bootstrap(runs: Runs, measure: Measure = macro_f1, repeats: int = REPEATS, seed: int = 0) -> Interval:
     """Return a measure with its 95 % interval, from `repeats` resamples of the test pictures (Efron 1979).
 
-    Of several runs it is the mean, and the runs are resampled too. Raises `ValueError` for runs on other pictures.
+    Of several runs it is the mean, and the runs are resampled too. They answer the same pictures in the same order, but
+    may number the classes in another way. Raises `ValueError` for runs on more pictures or fewer.
     """
     return _interval(_as_runs(runs), lambda run, counts: measure(run, counts), repeats, seed)
 
@@ -124,7 +126,8 @@ def bootstrap_difference(
     `ValueError` where the two have not answered the same pictures, or are not equally many runs.
     """
     one, other = _as_runs(first), _as_runs(second)
-    if len(one) != len(other) or not np.array_equal(one[0].labels, other[0].labels):
+    alike = [np.array_equal(each.labels, its.labels) for each, its in zip(one, other, strict=False)]
+    if len(one) != len(other) or not all(alike):
         raise ValueError(f"{len(one)} and {len(other)} runs: compare as many runs, on the same pictures.")
     pairs = list(zip(one, other, strict=True))
     return _interval(pairs, lambda pair, counts: measure(pair[1], counts) - measure(pair[0], counts), repeats, seed)
@@ -132,7 +135,7 @@ def bootstrap_difference(
 
 def _as_runs(runs: Runs) -> list[Evaluation]:
     found = [runs] if isinstance(runs, Evaluation) else list(runs)
-    if not found or any(not np.array_equal(found[0].labels, run.labels) for run in found):
+    if len({len(run.labels) for run in found}) != 1:
         raise ValueError("Give one evaluation, or several of the same pictures in the same order.")
     return found
 

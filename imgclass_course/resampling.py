@@ -102,8 +102,8 @@ def smote(features: Features, to: int, seed: int = 0, neighbours: int = NEIGHBOU
 def adasyn(features: Features, to: int, seed: int = 0, neighbours: int = NEIGHBOURS) -> Features:
     """As SMOTE, with more of them around pictures that have other classes near by: ADASYN (He 2008, IJCNN).
 
-    The number that a class ends with is `to` up to rounding. Raises `TrainingError` for a class with one picture, and for
-    one whose pictures have no other class near by.
+    The number that a class ends with is `to` up to rounding. Where no picture of a class has others near by, none is
+    harder than the rest, and it does as SMOTE does. Raises `TrainingError` for a class with one picture.
     """
     return _make_up(features, to, "adasyn", seed, neighbours)
 
@@ -117,28 +117,21 @@ def _make_up(features: Features, to: int, name: str, seed: int, neighbours: int)
     check_resampling(name, pd.Series(counts, list(features.classes)), to)
     vectors, labels = [], []
     for number in np.flatnonzero((counts > 0) & (counts < to)):
-        sampler = _sampler(name, {int(number): to}, min(neighbours, int(counts[number]) - 1), seed)
-        vectors.append(_fit(sampler, X, y, str(features.classes[number]))[len(X) :])
+        goal, near = {int(number): to}, min(neighbours, int(counts[number]) - 1)
+        vectors.append(_fit(name, goal, near, seed, X, y)[len(X) :])
         labels.append(np.full(len(vectors[-1]), number, y.dtype))
     return _with_made_up(features, np.concatenate(vectors), np.concatenate(labels)) if vectors else features
 
 
-def _sampler(name: str, goal: dict[int, int], neighbours: int, seed: int) -> Any:
-    """Return the sampler of imbalanced-learn that brings the class of `goal` up to its number."""
+def _fit(name: str, goal: dict[int, int], neighbours: int, seed: int, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the vectors [n + m, d] with m behind the n given ones, which bring the class of `goal` up to its number."""
     samplers = _import_imblearn()
     if name == "smote":
-        return samplers.SMOTE(sampling_strategy=goal, k_neighbors=neighbours, random_state=seed)
-    return samplers.ADASYN(sampling_strategy=goal, n_neighbors=neighbours, random_state=seed)
-
-
-def _fit(sampler: Any, X: np.ndarray, y: np.ndarray, name: str) -> np.ndarray:
-    """Return the vectors [n + m, d] with the m that were made up behind the n given ones."""
+        return samplers.SMOTE(sampling_strategy=goal, k_neighbors=neighbours, random_state=seed).fit_resample(X, y)[0]
     try:
-        return sampler.fit_resample(X, y)[0]
-    except RuntimeError as error:  # of ADASYN: there is nothing to adapt to
-        raise TrainingError(
-            f"adasyn makes up pictures where other classes are near, and none is near those of class {name}: use 'smote'."
-        ) from error
+        return samplers.ADASYN(sampling_strategy=goal, n_neighbors=neighbours, random_state=seed).fit_resample(X, y)[0]
+    except RuntimeError:  # no other class is near
+        return _fit("smote", goal, neighbours, seed, X, y)
     except ValueError as error:
         if "No samples will be generated" not in str(error):
             raise
@@ -183,7 +176,7 @@ def undersample_clusters(features: Features, to: int, seed: int = 0, clusters: i
     kept = ~train
     for number in range(len(features.classes)):
         rows = np.flatnonzero(train & (features.y == number))
-        kept[rows[_in_turn(features.X[rows], to, clusters, generator)] if len(rows) > to else rows] = True
+        kept[rows[_in_turn(features.X[rows], to, clusters, seed, generator)] if len(rows) > to else rows] = True
     return features.select(kept)
 
 
@@ -194,9 +187,11 @@ def find_clusters(vectors: np.ndarray, clusters: int, seed: int = 0) -> np.ndarr
     return KMeans(min(clusters, len(vectors)), n_init=3, random_state=seed).fit_predict(vectors)
 
 
-def _in_turn(vectors: np.ndarray, to: int, clusters: int, generator: np.random.Generator) -> np.ndarray:
+def _in_turn(
+    vectors: np.ndarray, to: int, clusters: int, seed: int, generator: np.random.Generator
+) -> np.ndarray:
     """Return which `to` of the vectors to keep: one of each cluster, then a second one of each, and so on."""
-    found = find_clusters(vectors, min(clusters, to), int(generator.integers(2**31)))
+    found = find_clusters(vectors, min(clusters, to), seed)
     order = generator.permutation(len(vectors))
     turns = np.empty(len(vectors), int)
     for cluster in np.unique(found):

@@ -67,14 +67,13 @@ def same(one: Features, other: Features) -> bool:
 
 # Resampling
 
-WAYS = [name for name in RESAMPLINGS if name != "adasyn"]  # which needs classes that overlap
 
-
-@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("how", RESAMPLINGS)
 @settings(max_examples=20)
 @given(counts=counts_of_classes, to=st.none() | st.integers(1, 50), seed=st.integers(0, 3))
 def test_only_training_rows_change(how: str, counts: list[int], to: int | None, seed: int) -> None:
-    counts = [count + 1 for count in counts] if how == "smote" else counts
+    made_up = how in ("smote", "adasyn")
+    counts = [count + 1 for count in counts] if made_up else counts
     whole = make_features(counts)
     before = same(whole, whole.select(np.arange(len(whole))))
     changed = resample(whole, how, to, seed)
@@ -90,7 +89,7 @@ def test_only_training_rows_change(how: str, counts: list[int], to: int | None, 
     elif how == "both":
         assert set(after) == {limit}
     given_rows, found = set(map(bytes, whole.split("train").X)), changed.split("train")
-    if how != "smote":
+    if not made_up:
         assert set(map(bytes, found.X)) <= given_rows
 
 
@@ -215,9 +214,9 @@ def test_lonely_classes_are_counted_and_may_stay_above_the_threshold() -> None:
     assert len(resample(make_features([5, 1, 1]), "smote", to=1)) == len(make_features([5, 1, 1]))
 
 
-def test_adasyn_needs_other_classes_near_by() -> None:
-    with pytest.raises(TrainingError, match="none is near those of class b: use 'smote'"):
-        adasyn(make_features([20, 9], spread=0.001), 20)
+def test_adasyn_does_as_smote_where_nothing_is_hard() -> None:
+    whole = make_features([20, 9], spread=0.001)
+    assert same(adasyn(whole, 20), smote(whole, 20))
 
 
 def test_made_up_pictures_need_imbalanced_learn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,13 +336,13 @@ def test_measures_are_those_of_scikit_learn(seed: int, size: int) -> None:
     assert class_scores.share_above(found) == np.mean(f1_score(truth, said, average=None) > 0.7)
     np.testing.assert_allclose(class_scores.accuracy(found), found.accuracy.value)
     shares = np.bincount(truth, minlength=size) / len(truth)
-    np.testing.assert_allclose(class_scores.accuracy_where(shares)(found), found.accuracy.value)
+    np.testing.assert_allclose(class_scores.in_world(shares)(found), found.accuracy.value)
 
 
 ALL_MEASURES = [
     *class_scores.MEASURES.values(),
     class_scores.mean_recall([0, 2]),
-    class_scores.accuracy_where([1, 2, 3]),
+    class_scores.in_world([1, 2, 3]),
 ]
 
 
@@ -357,11 +356,21 @@ def test_counted_pictures_are_repeated_pictures(measure: Callable) -> None:
         np.testing.assert_allclose(measure(again), value)
 
 
+def test_world_with_other_shares_is_a_test_with_other_counts() -> None:
+    """Where one class has each of its pictures three times, the measures are those of a world with that share."""
+    found = some_answers(60, 3)
+    rows = np.concatenate([np.arange(60), *2 * [np.flatnonzero(found.labels == 1)]])
+    other = replace(found, labels=found.labels[rows], probabilities=found.probabilities[rows])
+    shares = np.bincount(other.labels)
+    for measure in class_scores.MEASURES.values():
+        np.testing.assert_allclose(class_scores.in_world(shares, measure)(found), measure(other))
+
+
 def test_class_without_test_pictures_is_left_out() -> None:
     found = Evaluation(["a", "b", "c"], np.array([0, 0, 1]), np.eye(3)[[0, 0, 2]])
     np.testing.assert_array_equal(class_scores.f1_of_classes(found), [1, 0, np.nan])
     assert class_scores.macro_f1(found) == class_scores.share_above(found) == 0.5
-    assert class_scores.accuracy_where([1, 0, 5])(found) == 1
+    assert class_scores.in_world([1, 0, 5])(found) == 1
 
 
 def test_calibration_error_is_the_distance_from_what_was_promised() -> None:
@@ -402,9 +411,11 @@ def test_several_runs_widen_the_interval() -> None:
 
 def test_runs_of_other_pictures_are_refused() -> None:
     with pytest.raises(ValueError, match="same pictures"):
-        bootstrap([some_answers(50, 3), some_answers(50, 3, seed=1)])
+        bootstrap([some_answers(50, 3), some_answers(49, 3)])
     with pytest.raises(ValueError, match="1 and 2 runs"):
         bootstrap_difference(some_answers(50, 3), [some_answers(50, 3)] * 2)
+    with pytest.raises(ValueError, match="on the same pictures"):
+        bootstrap_difference(some_answers(50, 3), some_answers(50, 3, seed=1))
     with pytest.raises(ValueError, match="one evaluation"):
         bootstrap([])
 
@@ -418,7 +429,7 @@ def lopsided(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pictures(tmp_path_factory.mktemp("lopsided") / "pictures", {"few": 8, "many": 60, "some": 25})
 
 
-@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("how", RESAMPLINGS)
 def test_retraining_measures_the_pictures_that_there_are(lopsided: Path, tmp_path: Path, how: str) -> None:
     options = {"backbone": plain_backbone(), "head": "logistic", "bottleneck_dir": tmp_path}
     shares = {"validation_percentage": 20, "testing_percentage": 20}
