@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['WEIGHTINGS', 'class_weights', 'class_counts', 'undersample', 'oversample', 'leave_out_prior']
 
-# %% ../nbs/15_imbalance.ipynb #df04ba92
+# %% ../nbs/15_imbalance.ipynb #30de87dc
 import numpy as np
 
 from .features import Features
 from .foundation.errors import FeaturesError, TrainingError
 
-# %% ../nbs/15_imbalance.ipynb #3b07660f
+# %% ../nbs/15_imbalance.ipynb #8328b0de
 WEIGHTINGS = ("none", "balanced", "log")
 
 
@@ -29,7 +29,7 @@ def class_weights(
     weights = formulas[how]
     return weights * np.sum(counts) / np.sum(weights * counts)
 
-# %% ../nbs/15_imbalance.ipynb #85e9f439
+# %% ../nbs/15_imbalance.ipynb #81672fa3
 def class_counts(features: Features) -> np.ndarray:  # [k] int
     "Training pictures of each class; augmented views count too."
     return np.bincount(features.xy("train")[1], minlength=len(features.classes))
@@ -37,14 +37,15 @@ def class_counts(features: Features) -> np.ndarray:  # [k] int
 
 def _rows_of_classes(features: Features, chosen: np.ndarray) -> list[np.ndarray]:
     train = (features.rows["split"] == "train").to_numpy() & chosen
-    return [np.flatnonzero(train & (features.y == k)) for k in range(len(features.classes))]
+    numbers = range(len(features.classes))
+    return [np.flatnonzero(train & (features.y == number)) for number in numbers]
 
 
 def _check_threshold(to: int) -> None:
     if not (isinstance(to, int | np.integer) and to > 0):
         raise FeaturesError(f"{to!r} pictures per class: give a whole number above 0.")
 
-# %% ../nbs/15_imbalance.ipynb #1205cf7b
+# %% ../nbs/15_imbalance.ipynb #f4fbd0ba
 def undersample(
     features: Features,
     to: int,  # training pictures that no class may have more than
@@ -58,7 +59,7 @@ def undersample(
         kept[generator.permutation(rows)[:to]] = True
     return features.select(kept)
 
-# %% ../nbs/15_imbalance.ipynb #b04e89cf
+# %% ../nbs/15_imbalance.ipynb #aebfcd54
 def oversample(
     features: Features,
     to: int,  # training pictures that each class gets, unless it has more
@@ -69,13 +70,13 @@ def oversample(
     generator, view = np.random.default_rng(seed), features.rows.get("view", 0)
     is_view = np.broadcast_to(np.asarray(view) > 0, len(features))
     more = [np.flatnonzero(~is_view)]
-    pictures, views = (_rows_of_classes(features, which) for which in (~is_view, is_view))
-    for own, others in zip(pictures, views, strict=True):
+    pictures = _rows_of_classes(features, ~is_view)
+    for own, others in zip(pictures, _rows_of_classes(features, is_view), strict=True):
         pool = others if len(others) else own
         more.append(np.resize(generator.permutation(pool), max(to - len(own), 0)))
     return features.select(np.concatenate(more))
 
-# %% ../nbs/15_imbalance.ipynb #fe498262
+# %% ../nbs/15_imbalance.ipynb #aedac8bf
 def leave_out_prior(
     probabilities: np.ndarray,  # [n, k]
     counts: np.ndarray,  # [k], training pictures of each class

@@ -59,7 +59,10 @@ ANSWERS = {
         },
     ),
     "for_world": Answers(
-        right=[(lambda p, counts, shares: fair(p / counts * shares),), (lambda p, n, q: fair(p * (q / (n / n.sum()))),)],
+        right=[
+            (lambda p, counts, shares: fair(p / counts * shares),),
+            (lambda p, n, q: fair(p * (q / (n / n.sum()))),),
+        ],
         wrong={
             "rows do not sum to 1": (lambda p, counts, shares: p / counts * shares,),
             "new world's shares are not in it": (lambda p, counts, shares: fair(p / counts),),
@@ -67,7 +70,7 @@ ANSWERS = {
             "the way back": (lambda p, counts, shares: fair(p * counts / shares),),
             "multiplied by the counts": (lambda p, counts, shares: fair(p * counts * shares),),
             "The first row is": (lambda p, counts, shares: p,),
-            "infinite, or none at all": (lambda p, counts, shares: p / 0.0,),
+            "infinite, or none at all": (lambda p, counts, shares: np.full_like(p, np.inf),),
         },
     ),
     "prior_twice": Answers(
