@@ -145,5 +145,5 @@ def test_advice_on_unequal_classes_is_given_where_it_was_measured_to_help(
     trained: Retraining, counts: dict[str, int], choices: dict[str, str], said: bool
 ) -> None:
     sentences = " ".join(advise(with_counts(trained, counts, choices)).sentences)
-    assert ("--adjust_prior" in sentences and "Measured on garments" in sentences) == said
+    assert ("--adjust_prior" in sentences and "What was measured: on garments" in sentences) == said
     assert ("For red there are 40 training pictures, for blue 4." in sentences) == said
