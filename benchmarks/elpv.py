@@ -1,8 +1,8 @@
 """Solar cells of four unequal classes (ELPV): what is done about unequal classes, each way against doing nothing.
 
 2,624 pictures of cells with the probability that they are defective: 0, 1/3, 2/3 or 1 (Deitsch and others 2019,
-Solar Energy 185, arXiv:1807.02894). The licence, CC BY-NC-SA, does not let them come along. Get them from PyPI, and give
-the wheel, or a folder that it was unpacked into:
+Solar Energy 185, arXiv:1807.02894). The licence, CC BY-NC-SA, does not let them come along. Get them from PyPI, and
+give the wheel, or a folder that it was unpacked into:
 
     pip download --no-deps elpv-dataset==1.0.0.post1
     python -m benchmarks.elpv --elpv elpv_dataset-1.0.0.post1-py3-none-any.whl

@@ -181,7 +181,7 @@ def backbones(settings: Settings) -> list[Row]:
 
 
 def elpv(settings: Settings) -> list[Row]:
-    """Solar cells of unequal classes: each way to make up for it, against doing nothing; left out unless they are given."""
+    """Solar cells of unequal classes: ways to make up for it, against doing nothing; left out where none are given."""
     if settings.elpv is None or not settings.elpv.exists():
         print("elpv is left out: give its wheel or folder as --elpv (see benchmarks/elpv.py)", file=sys.stderr)
         return []

@@ -451,6 +451,9 @@ def test_what_was_chosen_is_written_down(lopsided: Path, tmp_path: Path) -> None
     expected = {"class_weights": "log", "resample": "both", "resample_to": "12"}
     assert result.choices == expected
     assert expected.items() <= training_facts(result).items() and expected.items() <= metrics(result).items()
+    found, scores = metrics(result)["macro_f1"], result.evaluate("test").scores()
+    assert found["split"] == "test" and np.isclose(found["value"], scores["F1"][scores["pictures"] > 0].mean())
+    assert found["interval"][0] <= found["value"] <= found["interval"][1]
 
 
 def test_adjusting_uses_what_was_trained_on(lopsided: Path, tmp_path: Path) -> None:

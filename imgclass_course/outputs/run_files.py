@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from ..class_scores import bootstrap, macro_f1
 from ..classifiers import DenseHead
 from ..evaluation import Advice
 from ..foundation.files import printable, write_text_whole
@@ -36,12 +37,20 @@ def metrics(result: Retraining, test_limit: int = -1) -> dict[str, Any]:
             }
             for split, accuracy in accuracies.items()
         },
+        "macro_f1": _macro_f1(result, test_limit),
         "classes": list(result.classifier.classes_),
         "backbone": result.classifier.backbone.name,
         **training_facts(result),
         "bottlenecks": {"reused": result.features.reused, "computed": result.features.computed},
         "left_out": {printable(path): problem for path, problem in result.folder.problems.itertuples(index=False)},
     }
+
+
+def _macro_f1(result: Retraining, test_limit: int) -> dict[str, Any]:
+    """Return the mean of the classes' F1 on the split that judges, in which a rare class counts as much as a common one."""
+    limit = test_limit if result.final_split == "test" else -1
+    value, low, high = bootstrap(result.evaluate(result.final_split, limit), macro_f1)
+    return {"split": result.final_split, "value": value, "interval": (low, high)}
 
 
 def training_facts(result: Retraining) -> dict[str, Any]:
@@ -73,7 +82,7 @@ def save_run(
     evaluation = result.evaluate(result.final_split, limit)
     pictures = result.paths(result.final_split, limit)
     name = printable(result.folder.root.name) if result.folder.root else "pictures in memory"
-    facts = _facts(result, len(evaluation.labels))
+    facts = _facts(result, len(evaluation.labels)) | {"macro-F1": str(bootstrap(evaluation, macro_f1))}
     write_report(
         report or folder / "report.html",
         evaluation,
