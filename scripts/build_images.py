@@ -36,6 +36,7 @@ CHOSEN = {
     "11_learning_rate": 3,
     "12_regularization": 5,
     "13_augmentation": 1,
+    "16_ensembles": 2,
     "17_antialiasing": 1,
     "A1_engines": 4,
     "A2_backbones": 0,
