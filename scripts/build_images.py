@@ -37,6 +37,8 @@ CHOSEN = {
     "12_regularization": 5,
     "13_augmentation": 1,
     "15_imbalance": 14,
+    "16_ensembles": 2,
+    "17_antialiasing": 1,
     "A1_engines": 4,
     "A2_backbones": 0,
 }
