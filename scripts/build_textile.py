@@ -39,7 +39,8 @@ def choose(names: list[str], per_class: int = PER_CLASS, seed: int = SEED) -> li
     """
     generator, chosen = random.Random(seed), []
     for class_name in CLASSES:
-        members = sorted(name for name in names if name.startswith(f"{PICTURES}/{class_name}/") and name.endswith(".jpg"))
+        folder = f"{PICTURES}/{class_name}/"
+        members = sorted(name for name in names if name.startswith(folder) and name.endswith(".jpg"))
         if len(members) < per_class:
             raise ValueError(f"{class_name} has {len(members)} pictures, and {per_class} are wanted.")
         chosen += sorted(generator.sample(members, per_class))
