@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PREPARATION', 'IMAGE_SIZES', 'fingerprint_of', 'Backbone', 'load_backbone']
 
-# %% ../nbs/A2_backbones.ipynb #053ab17c
+# %% ../nbs/A2_backbones.ipynb #93340830
 import hashlib
 import os
 from collections.abc import Callable
@@ -22,6 +22,7 @@ from .foundation.hub import HubModule, folder_digest, handle_image_size, hub_mod
 from .foundation.hub import mobilenet_handles, modern_name, unknown_name
 from .foundation.keras_layers import learn_from
 from .foundation.runners import Network, Runner
+from .inner_activations import AT, EarlierActivations, keras_layers
 from .joined_backbones import SEPARATOR, JoinedBackbone, join_backbones
 from .running import runner_of
 
@@ -41,7 +42,7 @@ def fingerprint_of(*parts: bytes | str) -> str:
         digest.update(len(data).to_bytes(8, "big") + data)
     return digest.hexdigest()
 
-# %% ../nbs/A2_backbones.ipynb #e59b730b
+# %% ../nbs/A2_backbones.ipynb #8c05ec50
 @dataclass(frozen=True)
 class Backbone:
     "A pretrained network from pictures [size, size, 3] uint8 to vectors [d] float32."
@@ -79,13 +80,10 @@ class Backbone:
 
     def model(
         self,
-        trainable_from: str | None = None,  # first layer that learns; None: none does
+        trainable_from: str | None = None,  # first block that learns; None: none
     ) -> "keras.Model":  # bytes [n, size, size, 3] in, vectors [n, d] float32 out
         "The network in Keras, preparation inside. Batch normalisation never learns."
-        if not hasattr(self.network, "keras_model"):
-            problem = f"{self.name} has no Keras layers: use {EMBEDDED} or keras:NAME."
-            raise BackboneError(problem)
-        model = self.network.keras_model(self.image_size)
+        model = keras_layers(self.network, self.name)(self.image_size)
         learn_from(model, trainable_from)
         return model
 
@@ -121,7 +119,37 @@ def _keras_backbone(
     fingerprint = fingerprint_of(name, network.digest(), str(size))
     return Backbone(name, size, fingerprint, network)
 
-# %% ../nbs/A2_backbones.ipynb #686bd7e3
+# %% ../nbs/A2_backbones.ipynb #9fc65960
+def _earlier_backbone(
+    name: str, base: Backbone | JoinedBackbone, block: str
+) -> Backbone:
+    "What a network has found after one of its blocks, or layers."
+    keras_layers(base.network, base.name)  # it has some
+    network = EarlierActivations(base.network, base.name, block, base.image_size)
+    fingerprint = fingerprint_of(base.fingerprint, AT, block)
+    return Backbone(name, base.image_size, fingerprint, network)
+
+# %% ../nbs/A2_backbones.ipynb #44135c56
+def _named_backbone(
+    name: str, image_size: int | None, weights: str | os.PathLike | None
+) -> Backbone:
+    "One network by its name."
+    if name.startswith("keras:"):
+        return _keras_backbone(name, image_size, weights)
+    if weights is not None:
+        problem = "`weights` (--weights) goes with keras:NAME, and the backbone is"
+        raise BackboneError(f"{problem} {name}.")
+    if name in _EMBEDDED_SIZES:
+        return _embedded_backbone(name, image_size)
+    handle = mobilenet_handles().get(name, name)
+    if handle.startswith("https://"):
+        return _module_backbone(handle, hub_module(handle), image_size)
+    if (Path(name) / "saved_model.pb").is_file():
+        folder = Path(name).resolve()
+        return _module_backbone(str(folder), folder, image_size)
+    raise BackboneError(unknown_name(name, [EFFICIENTNET]))
+
+# %% ../nbs/A2_backbones.ipynb #cfc558b1
 def load_backbone(
     spec: "str | os.PathLike | Backbone | JoinedBackbone" = EMBEDDED,  # see below
     image_size: int | None = None,  # pixels; None: as the name says, or as published
@@ -131,24 +159,17 @@ def load_backbone(
 
     A name is that of an embedded network, a handle of TF Hub, a folder or keras:NAME.
     Names with a plus between them are networks whose vectors stand side by side.
+    NAME@BLOCK is what a network has found after that block.
     """
     if isinstance(spec, Backbone | JoinedBackbone):
         return spec
     name = modern_name(str(spec))
-    if SEPARATOR in name and not Path(name).exists():
+    if Path(name).exists():
+        return _named_backbone(name, image_size, weights)
+    if SEPARATOR in name:
         return join_backbones(name.split(SEPARATOR), load_backbone)
-    if name.startswith("keras:"):
-        return _keras_backbone(name, image_size, weights)
-    if weights is not None:
-        raise BackboneError(
-            f"`weights` (--weights) goes with keras:NAME, and the backbone is {name}."
-        )
-    if name in _EMBEDDED_SIZES:
-        return _embedded_backbone(name, image_size)
-    handle = mobilenet_handles().get(name, name)
-    if handle.startswith("https://"):
-        return _module_backbone(handle, hub_module(handle), image_size)
-    if (Path(name) / "saved_model.pb").is_file():
-        folder = Path(name).resolve()
-        return _module_backbone(str(folder), folder, image_size)
-    raise BackboneError(unknown_name(str(spec), [EFFICIENTNET]))
+    if AT in name:
+        whole, _, block = name.rpartition(AT)
+        base = load_backbone(whole, image_size, weights)
+        return _earlier_backbone(f"{base.name}{AT}{block}", base, block)
+    return _named_backbone(name, image_size, weights)

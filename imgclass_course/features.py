@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Features:
     """The vectors of n pictures with their classes. Raises `FeaturesError` where the parts do not fit together."""
 
-    X: np.ndarray  # [n, d] float32
+    X: np.ndarray  # [n, d] float32; float16 for activations inside a network
     y: np.ndarray  # [n] int, the number of each picture's class
     rows: pd.DataFrame  # n rows: split, and what else is known (path, label, digest, view, reused, ...)
     classes: Sequence[str]  # k names

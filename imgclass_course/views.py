@@ -40,6 +40,16 @@ class View:
             return self.backbone.fingerprint
         return f"{self.backbone.fingerprint} {self.augmentation.fingerprint}"
 
+    @property
+    def title(self) -> str:
+        """What is computed, as the progress bar says it."""
+        return getattr(self.backbone.network, "title", "Bottlenecks")
+
+    @property
+    def number_type(self) -> str:
+        """In which numbers a vector is kept."""
+        return getattr(self.backbone.network, "number_type", "float32")
+
     def read(self, picture: Picture, digest: str) -> np.ndarray:
         """Return the pixels for the network, uint8 [image_size, image_size, 3]: always the same ones.
 

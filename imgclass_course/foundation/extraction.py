@@ -39,6 +39,16 @@ class AnyView(Protocol):
         """0 for the picture itself, k > 0 for its k-th augmented view."""
         ...
 
+    @property
+    def title(self) -> str:
+        """What is computed, as the progress bar says it."""
+        ...
+
+    @property
+    def number_type(self) -> str:
+        """In which numbers what is computed is kept: float32, or float16."""
+        ...
+
     def read(self, picture: Picture, digest: str) -> np.ndarray:
         """Return the pixels [size, size, 3] uint8 for the network. Raises `ImageError`, for another digest too."""
         ...
@@ -55,7 +65,7 @@ class Copies(NamedTuple):
 class FoundVectors(NamedTuple):
     """The vectors of n pictures."""
 
-    vectors: np.ndarray  # [n, d] float32; zeros where there is a problem
+    vectors: np.ndarray  # [n, d] float32 or, as the view says, float16; zeros where there is a problem
     reused: np.ndarray  # [n] bool, whether the vector came from the store
     problems: np.ndarray  # [n] str, why there is no vector, mostly empty
 
@@ -71,7 +81,7 @@ def find_vectors(
 
     `picture` gives the picture of a row, 0 to n - 1, where it has to be read; `make_runner` is called where any has.
     """
-    vectors, reused = np.zeros((len(digests), 0), np.float32), np.zeros(len(digests), bool)
+    vectors, reused = np.zeros((len(digests), 0), view.number_type), np.zeros(len(digests), bool)
     if store:
         stored, reused = store.load(view.fingerprint, digests, view.number)
         vectors = stored if reused.any() else vectors
@@ -82,7 +92,7 @@ def find_vectors(
             problems[copies.rows] = str(found)
             continue
         if vectors.shape[1] == 0:
-            vectors = np.zeros((len(digests), len(found)), np.float32)
+            vectors = np.zeros((len(digests), len(found)), view.number_type)
         vectors[copies.rows] = found
     return FoundVectors(vectors, reused, problems)
 
@@ -99,12 +109,20 @@ def _compute(
     wanted: Sequence[Copies], view: AnyView, runner: Runner, store: BottleneckStore | None
 ) -> Iterator[tuple[Copies, Outcome]]:
     """Run the network on pictures, with a progress bar; vectors are in the store before anybody gets them."""
-    outcomes = progress_bar(runner.map(partial(_read_any, view), wanted), "Bottlenecks", "pictures", len(wanted))
-    pairs = zip(wanted, outcomes, strict=True)
+    outcomes = progress_bar(runner.map(partial(_read_any, view), wanted), view.title, "pictures", len(wanted))
+    pairs = zip(wanted, (_as_kept(outcome, view.number_type) for outcome in outcomes), strict=True)
     while batch := list(islice(pairs, BATCH_SIZE)):
         if store:
             _keep(store, view, batch)
         yield from batch
+
+
+def _as_kept(outcome: Outcome, number_type: str) -> Outcome:
+    """Return a vector in the numbers that it is kept in; what is too large for them becomes the largest there is."""
+    if isinstance(outcome, Exception) or outcome.dtype == number_type:
+        return outcome
+    largest = np.finfo(number_type).max
+    return np.clip(outcome, -largest, largest).astype(number_type)
 
 
 def _read_any(view: AnyView, copies: Copies) -> np.ndarray:

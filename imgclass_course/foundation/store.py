@@ -23,17 +23,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FILE_NAME = "bottlenecks.sqlite"
-FORMAT = 1  # raised when the tables change
+FORMAT = 2  # raised when the tables change
 APPLICATION_ID = 0x696D6763  # marks the file as ours, in SQLite's header
 SCHEMA = """
 CREATE TABLE spaces (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
-                     dim INTEGER NOT NULL);
+                     dim INTEGER NOT NULL, number_type TEXT NOT NULL DEFAULT 'float32');
 CREATE TABLE vectors (space INTEGER NOT NULL REFERENCES spaces(id), digest BLOB NOT NULL, view INTEGER NOT NULL,
                       value BLOB NOT NULL, checksum INTEGER NOT NULL, UNIQUE (space, digest, view));
 CREATE TABLE files (path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, digest BLOB NOT NULL,
                     width INTEGER NOT NULL, height INTEGER NOT NULL, problem TEXT NOT NULL) WITHOUT ROWID;
 """
-MAX_DIM = 1_000_000  # numbers in a vector; more is damage
+UPGRADES = {1: "ALTER TABLE spaces ADD COLUMN number_type TEXT NOT NULL DEFAULT 'float32'"}  # from a format to the next
+NUMBER_TYPES = ("float32", "float16")  # vectors, and the larger activations inside a network
+MAX_DIM = 10_000_000  # numbers in a vector; more is damage
 WAIT_SECONDS = 120  # for another process to finish its transaction
 SETTLED_NS = 2_000_000_000  # a file changed less than this before it was read may change again within one clock tick
 UNKNOWN_TIME = -1  # of a file whose facts are not to be trusted the next time
@@ -97,6 +99,9 @@ def _check_format(connection: sqlite3.Connection, path: Path) -> None:
             _make_tables(connection)
         elif application_id != APPLICATION_ID:
             raise StoreError(f"{printable(path)} is the database of another program: choose another folder.")
+        elif version in UPGRADES:
+            connection.execute(UPGRADES[version])
+            connection.execute(f"PRAGMA user_version = {FORMAT}")
         elif version != FORMAT:
             raise StoreError(
                 f"{printable(path)} has format {version} and this version of the course uses {FORMAT}: choose another "
@@ -114,10 +119,31 @@ def _checksum(start: int, digest: bytes, value: bytes) -> int:
     return zlib.crc32(value, zlib.crc32(digest, start))
 
 
-def _is_sound(start: int, digest: object, value: object, checksum: object, dim: int) -> bool:
-    if not isinstance(value, bytes) or not isinstance(digest, bytes) or len(value) != 4 * dim:
+def _is_sound(start: int, digest: object, value: object, checksum: object, length: int) -> bool:
+    """Return whether a value is of this many bytes, and its checksum fits."""
+    if not isinstance(value, bytes) or not isinstance(digest, bytes) or len(value) != length:
         return False
     return _checksum(start, digest, value) == checksum
+
+
+class _Space(NamedTuple):
+    """What the vectors of one network have in common; zeros where there are none."""
+
+    number: int = 0
+    dim: int = 0
+    number_type: str = "float32"
+
+    @property
+    def value_bytes(self) -> int:
+        """The length of one vector."""
+        return self.dim * np.dtype(self.number_type).itemsize
+
+
+def _make_space(number: int, dim: object, number_type: object) -> _Space:
+    """Return what a row of the table says, or, where it is damaged, a space in which nothing is found."""
+    if isinstance(dim, int) and 0 < dim <= MAX_DIM and isinstance(number_type, str) and number_type in NUMBER_TYPES:
+        return _Space(number, dim, number_type)
+    return _Space(number)
 
 
 class StoreCheck(NamedTuple):
@@ -153,23 +179,26 @@ class BottleneckStore:
     def add(
         self, fingerprint: str, name: str, digests: Sequence[str], vectors: Sequence[np.ndarray], view: int = 0
     ) -> None:
-        """Keep n vectors [d] float32 of the pictures with these digests, in one transaction.
+        """Keep n vectors [d], all float32 or all float16, of the pictures with these digests, in one transaction.
 
         `fingerprint` is that of the network (and of the augmentation), `name` is for people.
         """
-        values = [np.ascontiguousarray(vector, np.float32).tobytes() for vector in vectors]
+        number_type = vectors[0].dtype.name
+        if number_type not in NUMBER_TYPES:
+            raise StoreError(f"Vectors of {number_type} cannot be kept: give {' or '.join(NUMBER_TYPES)}.")
+        values = [np.ascontiguousarray(vector, number_type).tobytes() for vector in vectors]
         with _explained(self.path), _transaction(self._connection):
-            insert = """INSERT INTO spaces (fingerprint, name, dim) VALUES (?, ?, ?)
-                        ON CONFLICT (fingerprint) DO UPDATE SET dim = excluded.dim"""
-            self._connection.execute(insert, (fingerprint, name, len(vectors[0])))
-            space, _ = self._space(fingerprint)
+            insert = """INSERT INTO spaces (fingerprint, name, dim, number_type) VALUES (?, ?, ?, ?)
+                        ON CONFLICT (fingerprint) DO UPDATE SET dim = excluded.dim, number_type = excluded.number_type"""
+            self._connection.execute(insert, (fingerprint, name, len(vectors[0]), number_type))
+            space = self._space(fingerprint).number
             keyed = zip(map(bytes.fromhex, digests), values, strict=True)
             start = _start_checksum(fingerprint, view)
             rows = [(space, digest, view, value, _checksum(start, digest, value)) for digest, value in keyed]
             self._connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?, ?)", rows)
 
     def load(self, fingerprint: str, digests: Sequence[str], view: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Look up the vectors of n pictures: [n, d] float32, and [n] bool, which of them are there.
+        """Look up the vectors of n pictures: [n, d] of the type that they were kept in, and [n] bool, which are there.
 
         Digests may repeat. A damaged vector counts as not there; what is not there is zeros.
         """
@@ -177,23 +206,23 @@ class BottleneckStore:
         source = np.array([first.setdefault(bytes.fromhex(digest), row) for row, digest in enumerate(digests)], int)
         found = np.zeros(len(digests), bool)
         with _explained(self.path):
-            space, dim = self._space(fingerprint)
-            vectors, start = np.empty((len(digests), dim), np.float32), _start_checksum(fingerprint, view)
-            for digest, value, checksum in self._stored(space, view, first):
+            space = self._space(fingerprint)
+            vectors = np.empty((len(digests), space.dim), space.number_type)
+            start = _start_checksum(fingerprint, view)
+            for digest, value, checksum in self._stored(space.number, view, first):
                 row = first.get(digest)
-                if row is not None and _is_sound(start, digest, value, checksum, dim):
-                    vectors[row] = np.frombuffer(value, np.float32)
+                if row is not None and _is_sound(start, digest, value, checksum, space.value_bytes):
+                    vectors[row] = np.frombuffer(value, space.number_type)
                     found[row] = True
         repeated = np.flatnonzero(source != np.arange(len(source)))
         vectors[repeated], found[repeated] = vectors[source[repeated]], found[source[repeated]]
         vectors[~found] = 0
         return vectors, found
 
-    def _space(self, fingerprint: str) -> tuple[int, int]:
-        """Return the number of a fingerprint and the length of its vectors, or zeros."""
-        query = "SELECT id, dim FROM spaces WHERE fingerprint = ?"
-        space, dim = self._connection.execute(query, (fingerprint,)).fetchone() or (0, 0)
-        return space, dim if isinstance(dim, int) and 0 < dim <= MAX_DIM else 0
+    def _space(self, fingerprint: str) -> _Space:
+        query = "SELECT id, dim, number_type FROM spaces WHERE fingerprint = ?"
+        found = self._connection.execute(query, (fingerprint,)).fetchone()
+        return _make_space(*found) if found else _Space()
 
     def _stored(self, space: int, view: int, wanted: Collection[bytes]) -> Iterator[tuple[bytes, bytes, int]]:
         """Yield digest, value, checksum: of all, in the order of the disk, where most are wanted, else of those wanted."""
@@ -271,16 +300,17 @@ class BottleneckStore:
 
     def verify(self) -> StoreCheck:
         """Check the database and every vector; remove damaged ones. Raises `StoreError` where the database is broken."""
-        query = """SELECT vectors.rowid, fingerprint, view, digest, value, checksum, dim
+        query = """SELECT vectors.rowid, fingerprint, view, digest, value, checksum, dim, number_type
                    FROM vectors JOIN spaces ON spaces.id = space"""
         with _explained(self.path), _transaction(self._connection):
             (result,) = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
             if result != "ok":
                 raise sqlite3.DatabaseError(result)
             damaged, count = [], 0
-            for rowid, fingerprint, view, digest, value, checksum, dim in self._connection.execute(query):
+            for rowid, fingerprint, view, digest, value, checksum, *kind in self._connection.execute(query):
                 count += 1
-                if not _is_sound(_start_checksum(fingerprint, view), digest, value, checksum, dim):
+                length = _make_space(0, *kind).value_bytes
+                if not _is_sound(_start_checksum(fingerprint, view), digest, value, checksum, length):
                     damaged.append((rowid,))
             self._connection.executemany("DELETE FROM vectors WHERE rowid = ?", damaged)
         return StoreCheck(count, len(damaged))
