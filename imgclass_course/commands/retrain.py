@@ -41,8 +41,10 @@ STEP_FLAGS = {
     "train_batch_size": "batch_size",
     "eval_step_interval": "eval_interval",
 }
+TUNING_FLAGS = ("fine_tune_epochs", "fine_tune_rate", "activation_limit")
 CALLBACK_FLAGS = ("checkpoint_path", "intermediate_output_graphs_dir", "intermediate_store_frequency")
 SHOWN_PROBLEMS = 10
+USUAL_VIEWS = 4  # per training picture, where a distortion is asked for
 # What TensorFlow's C++ code leaves out; to it, a machine without a GPU is an error.
 LOG_LEVELS = {"DEBUG": "0", "INFO": "0", "WARN": "1", "ERROR": "3", "FATAL": "3"}
 # What Keras imports where it is installed, for drawings and wrappers that are of no use here.
@@ -76,6 +78,14 @@ training_options = options(
     click.option("--intermediate_store_frequency", type=click.IntRange(min=0), default=0,
                  help="Steps between them; 0: none."),
 )  # fmt: skip
+tuning_options = options(
+    click.option("--fine_tune_from", metavar="BLOCK",
+                 help="After the head, train the network too, from this block or layer on, such as block12."),
+    click.option("--fine_tune_epochs", type=COUNT, default=5, show_default=True, help="Epochs of fine-tuning."),
+    click.option("--fine_tune_rate", type=RATE, default=0.0001, show_default=True, help="Learning rate of fine-tuning."),
+    click.option("--activation_limit", type=FiniteRange(min=0), default=2000, show_default=True,
+                 help="Megabytes of inner activations to keep; where they need more, each epoch computes them anew."),
+)  # fmt: skip
 distortion_options = options(
     click.option("--flip_left_right", is_flag=True, help="Train on mirrored pictures too."),
     click.option("--random_crop", type=SHARE, default=0, help="Margin in percent to crop away at random."),
@@ -103,6 +113,7 @@ output_options = options(
 @bottleneck_dir
 @network_options
 @training_options
+@tuning_options
 @distortion_options
 @output_options
 @click.pass_context
@@ -135,6 +146,9 @@ def _check_flags(flags: dict[str, Any], given: set[str]) -> None:
         check_tensorboard()
     if flags["augmented_views"] and not any(flags[name] for name in DISTORTIONS):
         raise click.UsageError("--augmented_views needs a distortion, such as --flip_left_right.")
+    tuning = [f"--{name}" for name in TUNING_FLAGS if name in given]
+    if tuning and not flags["fine_tune_from"]:
+        raise click.UsageError(f"{', '.join(tuning)}: only a fine-tuning uses this. Add --fine_tune_from block12, or another.")
     stray = [f"--{name}" for name in (*STEP_FLAGS, *CALLBACK_FLAGS) if name in given]
     if flags["head"] != "keras" and stray:
         raise click.UsageError(f"{', '.join(stray)}: only --head keras is trained in steps. Leave out one or the other.")
@@ -169,11 +183,14 @@ def _retrain(folder: Path, flags: dict[str, Any]) -> "Retraining":
     from imgclass_course.backbones import load_backbone
     from imgclass_course.transfer import retrain
 
+    backbone = load_backbone(flags["architecture"], weights=flags["weights"])
+    if flags["fine_tune_from"]:
+        backbone.model(trainable_from=flags["fine_tune_from"])  # there is such a block: better now than after the training
     stepwise = flags["head"] == "keras"
     kept: list[Path] = []
     result = retrain(
         folder,
-        backbone=load_backbone(flags["architecture"], weights=flags["weights"]),
+        backbone=backbone,
         head=flags["head"],
         bottleneck_dir=flags["bottleneck_dir"],
         validation_percentage=flags["validation_percentage"],
@@ -187,7 +204,24 @@ def _retrain(folder: Path, flags: dict[str, Any]) -> "Retraining":
     )
     if flags["checkpoint_path"] and not kept:
         click.echo(f"{flags['checkpoint_path']} keeps its earlier head: this run was not better.", err=True)
-    return result
+    return _fine_tune(result, flags) if flags["fine_tune_from"] else result
+
+
+def _fine_tune(frozen: "Retraining", flags: dict[str, Any]) -> "Retraining":
+    from imgclass_course.tuning import fine_tune
+
+    augmentation = _augmentation(flags)
+    return fine_tune(
+        frozen,
+        flags["fine_tune_from"],
+        epochs=flags["fine_tune_epochs"],
+        learning_rate=flags["fine_tune_rate"],
+        activation_limit=flags["activation_limit"],
+        bottleneck_dir=flags["bottleneck_dir"],
+        augmentation=augmentation,
+        views=(flags["augmented_views"] or USUAL_VIEWS) if augmentation else 0,
+        seed=flags["seed"],
+    )
 
 
 def _augmentation(flags: dict[str, Any]) -> "Augmentation | None":
@@ -288,6 +322,8 @@ def _write_outputs(result: "Retraining", flags: dict[str, Any]) -> None:
 
 
 def _print_result(result: "Retraining", flags: dict[str, Any]) -> None:
+    from imgclass_course.tuning import FineTuning
+
     split, features = result.final_split, result.features
     evaluation = result.evaluate(split, flags["test_batch_size"])
     counts = result.folder.counts()
@@ -296,9 +332,12 @@ def _print_result(result: "Retraining", flags: dict[str, Any]) -> None:
     click.echo(f"{len(result.classifier.classes_)} classes, {totals.sum()} pictures: {pictures}")
     for name in result.folder.splits:
         _print_unmeasured(counts.index[counts[name] == 0], name)
-    click.echo(f"Bottlenecks: {features.reused} from the store, {features.computed} computed")
+    made = f"Inner activations ({result.activations})" if isinstance(result, FineTuning) else "Bottlenecks"
+    click.echo(f"{made}: {features.reused} from the store, {features.computed} computed")
     print_problems(list(result.folder.problems.itertuples(index=False)), SHOWN_PROBLEMS)
     click.echo(f"Accuracy on {split} pictures: {evaluation.accuracy}")
+    if isinstance(result, FineTuning):
+        click.echo(f"The network as it was: {result.frozen.evaluate(split).accuracy}; fine-tuned, {result.comparison(split)}")
     if flags["print_misclassified_test_images"]:
         _print_mistakes(result.paths(split, flags["test_batch_size"]), evaluation)
     click.echo(f"Classifier: {flags['output_graph']}")

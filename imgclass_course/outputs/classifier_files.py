@@ -4,6 +4,7 @@
     model-HASH.tflite      pixels [1, size, size, 3] uint8 in (an input for each network of a joined backbone),
                            probabilities [1, k] float32 out, for LiteRT
     head-HASH.keras/.npz   the head alone, for going on training
+    learned-HASH.npz       of a fine-tuned network: the layers that have learned, for the same
     labels.txt             the names of the classes, for people
 
 The files' names hold their hashes and `classifier.json` is renamed into place at the end, so that whatever interrupts a
@@ -35,6 +36,7 @@ from ..joined_backbones import LENGTH
 if TYPE_CHECKING:
     from ..backbones import Backbone
     from ..joined_backbones import JoinedBackbone
+    from ..tuning import TunedNetwork
 
 FORMAT = 2
 DESCRIPTION = "classifier.json"
@@ -77,7 +79,7 @@ def save_classifier(classifier: ImageClassifier, folder: str | os.PathLike) -> N
     One whose network LiteRT cannot run is saved without its model: it needs its backbone when it is loaded.
     """
     folder = Path(folder)
-    contents = {"head": _head_file(classifier.head), "model": _model_file(classifier)}
+    contents = {"head": _head_file(classifier.head), "model": _model_file(classifier), "learned": _learned_file(classifier)}
     folder.mkdir(parents=True, exist_ok=True)
     files = {kind: _write_hashed(folder, kind, *found) for kind, found in contents.items() if found}
     description = _describe(classifier) | {"files": files}
@@ -95,9 +97,26 @@ def _head_file(head: Head) -> tuple[str, bytes]:
     if not isinstance(head, LogisticHead):
         kind = type(getattr(head, "estimator", head)).__name__
         raise ClassifierError(f"A head of the kind {kind} cannot be saved: use 'logistic' or a Keras head.")
+    return ".npz", _array_bytes({"weights": head.weights, "bias": head.bias})
+
+
+def _learned_file(classifier: ImageClassifier) -> tuple[str, bytes] | None:
+    """Return the ending and the bytes of the file that keeps what a fine-tuned network has learned; None for others."""
+    tuned = _tuned_network(classifier)
+    return (".npz", _array_bytes(tuned.learned())) if tuned else None
+
+
+def _tuned_network(classifier: ImageClassifier) -> "TunedNetwork | None":
+    from ..tuning import TunedNetwork
+
+    network = getattr(classifier.backbone.parts[0], "network", None)
+    return network if isinstance(network, TunedNetwork) else None
+
+
+def _array_bytes(arrays: dict[str, np.ndarray]) -> bytes:
     buffer = io.BytesIO()
-    np.savez(buffer, weights=head.weights, bias=head.bias)
-    return ".npz", buffer.getvalue()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
 
 
 def _keras_bytes(model: Any) -> bytes:  # a Keras model
@@ -147,10 +166,13 @@ def _describe(classifier: ImageClassifier) -> dict[str, Any]:
             versions[name] = version(name)
         except PackageNotFoundError:
             continue
+    tuned = _tuned_network(classifier)
+    before = {"tuned_from": {"block": tuned.block, "fingerprint": tuned.base.fingerprint}} if tuned else {}
     return {
         "format": FORMAT,
-        "backbone": classifier.backbone.name,
+        "backbone": tuned.base.name if tuned else classifier.backbone.name,
         "fingerprint": classifier.backbone.fingerprint,
+        **before,
         "image_size": sizes if len(sizes) > 1 else sizes[0],
         "classes": [printable(name) for name in classifier.classes_],
         "versions": versions,
@@ -159,7 +181,7 @@ def _describe(classifier: ImageClassifier) -> dict[str, Any]:
 
 def _remove_others(folder: Path, kept: set[str]) -> None:
     """Remove what earlier savings left: files named as ours are, and those of format 1."""
-    for pattern in ("head-*.keras", "head-*.npz", "model-*.tflite", "head.keras"):
+    for pattern in ("head-*.keras", "head-*.npz", "model-*.tflite", "learned-*.npz", "head.keras"):
         for path in folder.glob(pattern):
             if path.name not in kept:
                 path.unlink(missing_ok=True)
@@ -179,18 +201,39 @@ def load_classifier(
     """Read a classifier out of a folder. Raises `ClassifierError` with what is wrong and what to do.
 
     Without a `backbone` its LiteRT file is used, which needs nothing else; nothing that the folder names is downloaded,
-    opened or run. With one, which must be the network that it was trained on, it can be trained further and looked into.
+    opened or run. With one, which must be the network that it was trained on, it can be trained further and looked into;
+    of a fine-tuned classifier it is the network as it was before.
     """
     folder = Path(folder)
     description = _read_description(folder)
     if backbone is None:
         return _saved_classifier(folder, description)
+    if "tuned_from" in description:
+        backbone = _tuned_backbone(folder, description, backbone)
     if backbone.fingerprint != description["fingerprint"]:
         raise ClassifierError(
             f"The classifier in {printable(folder)} was trained on another network than {backbone.name}: its answers "
             f"would be wrong. Give {description['backbone']} as it was then, or train again."
         )
     return ImageClassifier(backbone, _load_head(folder, description), tuple(description["classes"]))
+
+
+def _tuned_backbone(
+    folder: Path, description: dict[str, Any], base: "Backbone | JoinedBackbone"
+) -> "Backbone | JoinedBackbone":
+    """Return the network with what it had learned, where `base` is the one that it began as; else `base` itself."""
+    from ..backbones import Backbone
+    from ..tuning import restore_tuned_backbone
+
+    before = description["tuned_from"]
+    if not isinstance(base, Backbone) or base.fingerprint != before["fingerprint"]:
+        return base
+    _, data = _read_file(folder, description, "learned")
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return restore_tuned_backbone(base, before["block"], dict(arrays))
+    except Exception as error:  # readers of damaged or strange files fail in many ways
+        raise _refusal(folder, f"what it had learned cannot be read: {str(error).splitlines()[0][:200]}") from error
 
 
 def _refusal(folder: Path, reason: str) -> ClassifierError:
@@ -223,6 +266,9 @@ def _check_description(folder: Path, description: Any) -> None:  # whatever the 
             raise _refusal(folder, f"{name} in {DESCRIPTION} is missing or wrong")
     if not _sizes_of(description):
         raise _refusal(folder, f"image_size in {DESCRIPTION} is {description['image_size']}")
+    before = description.get("tuned_from", {"block": "", "fingerprint": ""})
+    if not isinstance(before, dict) or not all(isinstance(before.get(part), str) for part in ("block", "fingerprint")):
+        raise _refusal(folder, f"tuned_from in {DESCRIPTION} is wrong")
     if len(description["classes"]) < 1 or not all(isinstance(name, str) for name in description["classes"]):
         raise _refusal(folder, f"classes in {DESCRIPTION} are no names")
 

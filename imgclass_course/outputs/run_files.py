@@ -10,6 +10,7 @@ from ..evaluation import Advice
 from ..foundation.files import printable, write_text_whole
 from ..foundation.threads import hide_native_logs
 from ..transfer import Retraining
+from ..tuning import FineTuning
 from .classifier_files import save_classifier
 from .report import write_report
 
@@ -45,10 +46,14 @@ def metrics(result: Retraining, test_limit: int = -1) -> dict[str, Any]:
 
 
 def training_facts(result: Retraining) -> dict[str, Any]:
-    """Return the kind of the head, and the steps of its training or the strength that was chosen."""
+    """Return the kind of the head, how its training went, and of a fine-tuning what the frozen network reaches."""
     kind = type(result.classifier.head).__name__
     facts: dict[str, Any] = {"head": {"KerasHead": "keras", "LogisticHead": "logistic"}.get(kind, kind)}
-    if result.history.index.name == "steps":
+    if isinstance(result, FineTuning):
+        facts |= {"fine_tuned_epochs": int(result.history.index[-1]), "best_epoch": int(result.best)}
+        facts |= {"frozen_control": str(result.frozen.evaluate(result.final_split).accuracy)}
+        facts |= {"tuned_against_frozen": str(result.comparison())}
+    elif result.history.index.name == "steps":
         facts |= {"steps": int(result.history.index[-1]), "best_step": int(result.best)}
     elif result.history.index.name == "strength":
         facts |= {"strength": result.best}
