@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .outputs.run_files import save_run as save_run
     from .retraining import fit as fit
     from .retraining import retrain as retrain
+    from .tuning import fine_tune as fine_tune
 
 # TensorFlow reports its build and its every file at start-up; it reads this before it is imported. Errors stay visible.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -47,6 +48,7 @@ _MODULES = {  # where each public name is
     "compare_paired": "evaluation",
     "evaluate": "evaluation",
     "extract": "bottlenecks",
+    "fine_tune": "tuning",
     "fit": "retraining",
     "load_backbone": "backbones",
     "load_classifier": "outputs.classifier_files",

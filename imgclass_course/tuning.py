@@ -228,8 +228,8 @@ class _Table:
         """
         with BottleneckStore(folder) as store:
             _check_space(folder, needed, store, self.lower)
-            shown = {"augmentation": self.augmentation, "views": self.views} if self.views else {}
-            features = extract(self.frozen.folder, backbone=self.lower, store=store, **shown)
+            pictures, shown = self.frozen.folder, self.augmentation if self.views else None
+            features = extract(pictures, backbone=self.lower, store=store, augmentation=shown, views=self.views)
         if features.rows["path"].tolist() != self.rows["path"].tolist():
             raise TrainingError("A picture has changed since the frozen network saw it: call retrain again.")
         return features, lambda rows: features.X[rows].astype(np.float32)
@@ -242,10 +242,11 @@ class _Table:
         return features, self._compute
 
     def _compute(self, rows: np.ndarray) -> np.ndarray:
-        found = list(self.lower.runner().map(self._read, rows.tolist()))
-        for outcome in found:
+        found: list[np.ndarray] = []
+        for outcome in self.lower.runner().map(self._read, rows.tolist()):
             if isinstance(outcome, Exception):
                 raise outcome
+            found.append(outcome)
         return np.stack(found).astype(np.float16).astype(np.float32)  # as they would be kept
 
     def _read(self, row: int) -> np.ndarray:

@@ -337,7 +337,9 @@ def _print_result(result: "Retraining", flags: dict[str, Any]) -> None:
     print_problems(list(result.folder.problems.itertuples(index=False)), SHOWN_PROBLEMS)
     click.echo(f"Accuracy on {split} pictures: {evaluation.accuracy}")
     if isinstance(result, FineTuning):
-        click.echo(f"The network as it was: {result.frozen.evaluate(split).accuracy}; fine-tuned, {result.comparison(split)}")
+        click.echo(f"Before fine-tuning: {result.frozen.evaluate(split).accuracy}; after it, {result.comparison(split)}")
+        if not result.best:
+            click.echo("No epoch was better on validation than the network as it was, which is kept.")
     if flags["print_misclassified_test_images"]:
         _print_mistakes(result.paths(split, flags["test_batch_size"]), evaluation)
     click.echo(f"Classifier: {flags['output_graph']}")
