@@ -1,8 +1,9 @@
 """How deep to reach into a pretrained network: its blocks as vectors, and draws of few and many pictures to learn from."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import keras
 
 BATCH_SIZE = 16
+RUN_AT_ONCE = 32  # inputs
 BLOCKS = tuple(range(14))  # of MobileNet: 0 is the first convolution, then come thirteen pairs
 
 
@@ -88,8 +90,22 @@ def block_vectors(
     maps = [model.get_layer(block_layer(block)).output for block in blocks]
     pools = [[keras.layers.GlobalAveragePooling2D()(one), keras.layers.GlobalMaxPooling2D()(one)] for one in maps]
     pooled = keras.Model(model.inputs, [pool for pair in pools for pool in pair])
-    found = pooled.predict(images, batch_size=32, verbose=0)
+    found = run_model(pooled, images)
     return {block: np.stack(found[2 * place : 2 * place + 2], axis=1) for place, block in enumerate(blocks)}
+
+
+def run_model(model: "keras.Model", inputs: Any) -> Any:
+    """Return what a network gives for inputs [n, ...]: an array [n, ...], or a list of them, as `predict` does.
+
+    TensorFlow warns where many networks are run once each, since it prepares each one anew; here that is what is wanted.
+    """
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        return model.predict(inputs, batch_size=RUN_AT_ONCE, verbose=0)
+    finally:
+        logger.setLevel(level)
 
 
 def logistic_layer(vectors: np.ndarray, labels: np.ndarray, strength: float = 0.1) -> tuple[np.ndarray, np.ndarray]:

@@ -112,8 +112,9 @@ def plot_depth(curves: Mapping[str, Mapping[str, Mapping[int, Interval]]], **opt
             blocks, found = list(line), np.array([*line.values()])
             axis.fill_between(blocks, found[:, 1], found[:, 2], color=COLOURS[colour], alpha=0.15, linewidth=0)
             axis.plot(blocks, found[:, 0], "o-", color=COLOURS[colour], markersize=4, label=name)
-        if len(lines) > 1:
-            axis.legend(fontsize=FONT_SIZE - 1, loc="lower left")
+        axis.set_xticks(range(0, 1 + max(blocks), 2))
+    if len(lines) > 1:
+        axes[0].legend(fontsize=FONT_SIZE - 1, loc="lower right")
     return axes
 
 

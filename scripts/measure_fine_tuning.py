@@ -1,10 +1,11 @@
-"""Train what lesson 14 shows and cannot train within a minute: imgclass_course/exercises/fine_tuning_trials.json.
+"""Train what lesson 14 shows and cannot train within a minute.
 
-    python -m scripts.measure_fine_tuning       every draw, half an hour on two quiet cores
-    python -m scripts.measure_fine_tuning 2     the first two draws
+    python -m scripts.measure_fine_tuning               every draw: imgclass_course/exercises/fine_tuning_trials.json
+    python -m scripts.measure_fine_tuning backbones     imgclass_course/exercises/fine_tuning_backbones.json
 
-Pictures, draws, sizes and the start of the last layer are those of the lesson. Each training ends after a fixed number of
-epochs and is judged once, on pictures that it never saw: nothing is chosen by them.
+Pictures, draws, sizes and the start of the last layer are those of the lesson. Each training ends after a fixed number
+of epochs and is judged once, on pictures that it never saw: nothing is chosen by them. A draw takes about five
+minutes on two quiet cores; trainings that the file has already are not done again.
 """
 
 import json
@@ -18,6 +19,8 @@ import numpy as np
 from tqdm import tqdm
 
 from imgclass_course.backbones import load_backbone
+from imgclass_course.bottlenecks import extract
+from imgclass_course.course_data import dataset_folder
 from imgclass_course.depth_trials import (
     BATCH_SIZE,
     PictureSet,
@@ -35,8 +38,12 @@ if TYPE_CHECKING:
     import keras
 
 TRIALS = Path(__file__).resolve().parent.parent / "imgclass_course" / "exercises" / "fine_tuning_trials.json"
-DRAWS = 4
-SETS = {"clip art": ("clipart", 128, 5, 20), "textile": ("textile", 224, 10, 70)}  # folder, pixels, few, many of a class
+BACKBONES = TRIALS.with_name("fine_tuning_backbones.json")
+COMPARED = ("mobilenet_v1_100_224", "efficientnet_lite2_260")
+FOLDS = 5
+DRAWS = 3
+# Folder, pixels, and how many of a class are few and many.
+SETS = {"clip art": ("clipart", 128, 5, 20), "textile": ("textile", 224, 10, 70)}
 EPOCHS = {"few": 16, "many": 8}
 SCRATCH_EPOCHS = {"few": 60, "many": 15}
 RATE = 1e-4
@@ -76,8 +83,8 @@ def share_right(model: "keras.Model", inputs: np.ndarray, labels: np.ndarray) ->
 def tune(pictures: PictureSet, draw: Rows, last: np.ndarray, block: int, stages: Stages, seed: int) -> float:
     """Train the blocks from `block` on, stage by stage, and judge the network on the test pictures.
 
-    draw: rows to learn from, and rows of the test; last: [n, d], the frozen vectors that the last layer starts from. What
-    stays frozen is computed once.
+    draw: rows to learn from, and rows of the test; last: [n, d], the frozen vectors that the last layer starts from.
+    What stays frozen is computed once.
     """
     import keras
 
@@ -103,7 +110,8 @@ def from_scratch(pictures: PictureSet, draw: Rows, epochs: int, seed: int) -> fl
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     rows, test = draw
-    model = compile_with(scratch_network(len(pictures.classes), pictures.images.shape[1], seed), keras.optimizers.Adam())
+    network = scratch_network(len(pictures.classes), pictures.images.shape[1], seed)
+    model = compile_with(network, keras.optimizers.Adam())
     model.fit(pictures.images[rows], pictures.labels[rows], BATCH_SIZE, epochs, verbose=0)
     return share_right(model, pictures.images[test], pictures.labels[test])
 
@@ -153,8 +161,28 @@ def recipes(seed: int, pictures: PictureSet, last: np.ndarray) -> Iterator[Train
     yield {**what, "way": "64, then 128 pixels"}, partial(resized, rows, last, [(64, 8), (128, 6)], seed)
 
 
+def compare_backbones() -> None:
+    """Ask each backbone for all drawings over folds, frozen, and write whether each was right, 1 or 0, in their order."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    found = {}
+    for name in COMPARED:
+        features = extract(dataset_folder("clipart"), backbone=name)
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
+        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+        answers = cross_val_predict(model, features.X, features.y, cv=folds)
+        found[name] = "".join("1" if right else "0" for right in answers == features.y)
+    BACKBONES.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8", newline="\n")
+
+
 def main() -> None:
     """Run the trainings that the file has not yet, and write it, a line for each."""
+    if sys.argv[1:] == ["backbones"]:
+        compare_backbones()
+        return
     draws = int(sys.argv[1]) if len(sys.argv) > 1 else DRAWS
     rows: list[Row] = json.loads(TRIALS.read_text(encoding="utf-8")) if TRIALS.exists() else []
     sets = {name: load_pictures(folder, size) for name, (folder, size, _, _) in SETS.items()}
