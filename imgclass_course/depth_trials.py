@@ -57,14 +57,15 @@ def draw_pictures(labels: np.ndarray, few: int, many: int, seed: int) -> Draw:
 
     labels: [n] int. Raises `ValueError` unless few <= many, and a class has more pictures than that.
     """
-    generator, parts = np.random.default_rng(seed), Draw([], [], [])
+    generator = np.random.default_rng(seed)
+    parts: tuple[list[np.ndarray], ...] = ([], [], [])
     for label in np.unique(labels):
         members = generator.permutation(np.flatnonzero(labels == label))
         if not 0 < few <= many < len(members):
             raise ValueError(f"Class {label} has {len(members)} pictures: {few} and {many} of them cannot be drawn.")
         for part, rows in zip(parts, (members[:few], members[:many], members[many:]), strict=True):
-            part.extend(rows)
-    return Draw(*(np.sort(rows) for rows in parts))
+            part.append(rows)
+    return Draw(*(np.sort(np.concatenate(part)) for part in parts))
 
 
 def block_layer(block: int) -> str:

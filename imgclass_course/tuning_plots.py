@@ -54,7 +54,9 @@ def show_cloth(pictures: PictureSet, framed: Sequence[str] = ("local",), number:
     figure.tight_layout(pad=0.4)
 
 
-def plot_bars(accuracies: Mapping[str, Accuracy | float], ylabel: str, colours: Sequence[str] = ("grey", "orange", "blue")) -> "Axes":
+def plot_bars(
+    accuracies: Mapping[str, Accuracy | float], ylabel: str, colours: Sequence[str] = ("grey", "orange", "blue")
+) -> "Axes":
     """Draw a bar for each accuracy, with its 95 % interval and its value, and return the axes; a plain number has no interval."""
     (axis,) = panels([""], 2.9, ylim=(0, 1.05), ylabel=ylabel)
     for place, (value, colour) in enumerate(zip(accuracies.values(), colours, strict=False)):
@@ -178,7 +180,7 @@ def draw_tuning(frozen: str, kept: str, learning: str) -> "Axes":
 
 
 def show_answer_map(image: np.ndarray, answers: Sequence[Sequence[str]], shares: np.ndarray) -> None:
-    """Show a picture, and over it the answer of a network at each place, written the larger the surer it is.
+    """Show a picture, and over it the answer of a network at each place, larger and darker the surer it is.
 
     image: uint8 [height, width, 3]; answers: rows of names; shares: [rows, columns] float, from 0 to 1.
     """
@@ -190,6 +192,7 @@ def show_answer_map(image: np.ndarray, answers: Sequence[Sequence[str]], shares:
     rows, columns = shares.shape
     for row, column in np.ndindex(rows, columns):
         x, y = (column + 0.5) * width / columns, (row + 0.5) * height / rows
-        look = {"fontsize": 5 + 6 * shares[row, column], "ha": "center", "va": "center"}
-        axis.text(x, y, answers[row][column], color=COLOURS["ink" if shares[row, column] > 0.5 else "grey"], **look)
+        share = shares[row, column]
+        look: dict[str, Any] = {"fontsize": 8 + 4 * share, "ha": "center", "va": "center", "alpha": 0.45 + 0.55 * share}
+        axis.text(x, y, answers[row][column], color="black", fontweight="bold" if share > 0.5 else "normal", **look)
     axis.set_axis_off()

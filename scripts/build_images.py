@@ -36,6 +36,7 @@ CHOSEN = {
     "11_learning_rate": 3,
     "12_regularization": 5,
     "13_augmentation": 1,
+    "14_fine_tuning": 5,
     "A1_engines": 4,
     "A2_backbones": 0,
 }

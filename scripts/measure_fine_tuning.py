@@ -162,7 +162,7 @@ def recipes(seed: int, pictures: PictureSet, last: np.ndarray) -> Iterator[Train
 
 
 def compare_backbones() -> None:
-    """Ask each backbone for all drawings over folds, frozen, and write whether each was right, 1 or 0, in their order."""
+    """Ask each backbone for all drawings over folds, frozen, and write of each whether it was right: 1 or 0."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
     from sklearn.pipeline import make_pipeline

@@ -42,11 +42,16 @@ def really_frozen(answer: Callable[[Sequence[str], int], Sequence[str]]) -> str:
         if names == truth:
             continue
         where = f"For ct < {limit} you return {names}."
-        expect(names != _frozen(CHILDREN[:limit]), f"{where} `ct` is 1 at the first child: you took one child too many.")
         expect(
-            names != list(CHILDREN[: limit - 1]), f"{where} These are frozen, but ReLU and pooling have nothing to learn."
+            names != _frozen(CHILDREN[:limit]), f"{where} `ct` is 1 at the first child: you took one child too many."
         )
-        expect(names != list(CHILDREN[:limit]), f"{where} One child too many, and ReLU and pooling have nothing to learn.")
+        expect(
+            names != list(CHILDREN[: limit - 1]),
+            f"{where} These are frozen, but ReLU and pooling have nothing to learn.",
+        )
+        expect(
+            names != list(CHILDREN[:limit]), f"{where} One child too many, and ReLU and pooling have nothing to learn."
+        )
         expect(names != _frozen(CHILDREN[limit - 1 :]), f"{where} These go on learning. Which are frozen?")
         raise Off(f"{where} {len(truth)} names are right.")
     names = _frozen(CHILDREN[:6])
@@ -75,11 +80,18 @@ def pool_top(answer: Callable[[np.ndarray, int], np.ndarray]) -> str:
         if found.shape == truth.shape and np.allclose(found, truth, atol=1e-5):
             continue
         rows, columns = shape[0], shape[-1]
-        expect(found.shape == (rows, columns), f"{where} the shape {(rows, columns)} is wanted, and yours is {found.shape}.")
+        expect(
+            found.shape == (rows, columns),
+            f"{where} the shape {(rows, columns)} is wanted, and yours is {found.shape}.",
+        )
         expect(not np.allclose(found, -_top(-maps, k)), f"{where} you took the smallest values, not the largest.")
         expect(not np.allclose(found, k * truth), f"{where} you added the values up: the mean is wanted.")
-        expect(not np.allclose(found, _kth(maps, k)), f"{where} you took the k-th largest value alone, not the mean of k.")
-        raise Off(f"{where} the values are others: the first should be {truth[0, 0]:.3f}, and yours is {found[0, 0]:.3f}.")
+        expect(
+            not np.allclose(found, _kth(maps, k)), f"{where} you took the k-th largest value alone, not the mean of k."
+        )
+        raise Off(
+            f"{where} the values are others: the first should be {truth[0, 0]:.3f}, and yours is {found[0, 0]:.3f}."
+        )
     return (
         "With k = 1 it is the maximum, with all places the average. On the cloth, a handful of places does about as well as "
         "the one loudest, and with all places the speck is gone. A k is one more number that must not be chosen by the "
@@ -112,13 +124,16 @@ def _as_array(value: Any) -> np.ndarray:
     "of the kernel keeps that order. And in how many positions does a window of 2 fit into 5 places?"
 )
 def flat_to_convolution(
-    filters_of: Callable[[np.ndarray, int, int], np.ndarray], answers_on: Callable[[int, int, int, int], tuple[int, int]]
+    filters_of: Callable[[np.ndarray, int, int], np.ndarray],
+    answers_on: Callable[[int, int, int, int], tuple[int, int]],
 ) -> str:
     """Exercise 3: a dense layer on a flattened map as a convolution."""
     generator = np.random.default_rng(7)
     for height, width, channels, units in ((2, 3, 4, 5), (3, 3, 2, 1), (1, 2, 3, 4)):
         kernel = generator.normal(size=(height * width * channels, units))
-        _check_filters(_as_array(call(filters_of, kernel.copy(), height, width)), kernel, (height, width, channels, units))
+        _check_filters(
+            _as_array(call(filters_of, kernel.copy(), height, width)), kernel, (height, width, channels, units)
+        )
     for case in ((12, 9, 6, 4), (6, 6, 6, 6), (7, 5, 1, 1)):
         rows, columns, height, width = case
         pair = tuple(_as_array(call(answers_on, *case)).tolist())
@@ -150,5 +165,8 @@ def _check_filters(found: np.ndarray, kernel: np.ndarray, shape: tuple[int, int,
         np.allclose(found, truth) or not np.allclose(found, first),
         f"{where} you let the channels come first. In Keras's flattened map they change fastest.",
     )
-    expect(not np.allclose(found, truth[::-1, ::-1]) or np.allclose(found, truth), f"{where} you turned the filters around.")
+    expect(
+        not np.allclose(found, truth[::-1, ::-1]) or np.allclose(found, truth),
+        f"{where} you turned the filters around.",
+    )
     expect(np.allclose(found, truth), f"{where} the weights stand in another order than in the flattened map.")
