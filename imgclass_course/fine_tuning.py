@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['pool_maps', 'as_convolution', 'FineTuning', 'fine_tune']
 
-# %% ../nbs/14_fine_tuning.ipynb #8738ebd8
+# %% ../nbs/14_fine_tuning.ipynb #0e9841fa
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +17,7 @@ _all_ = ["FineTuning", "fine_tune"]
 if TYPE_CHECKING:
     import keras
 
-# %% ../nbs/14_fine_tuning.ipynb #b9b2b25d
+# %% ../nbs/14_fine_tuning.ipynb #669b9e6a
 def pool_maps(
     maps: np.ndarray,  # [n, height, width, channels], of any layer
 ) -> np.ndarray:  # [n, 2 * channels]: first all averages, then all maxima
@@ -29,7 +29,7 @@ def pool_maps(
         )
     return np.concatenate([maps.mean(axis=(1, 2)), maps.max(axis=(1, 2))], axis=1)
 
-# %% ../nbs/14_fine_tuning.ipynb #60d7fa5a
+# %% ../nbs/14_fine_tuning.ipynb #1ce0e5a9
 def as_convolution(
     kernel: np.ndarray,  # [height * width * channels, units] of a dense layer
     bias: np.ndarray,  # [units]
