@@ -22,6 +22,7 @@ class Settings:
     repeats: int
     fashion_dir: Path = FASHION_FOLDER
     first_version: Path | None = None
+    textile_dir: Path | None = None
 
 
 def read_pictures(folder: Path) -> int:

@@ -36,6 +36,7 @@ MEGABYTE = 1e6
 FEATURE_DIM = 1024
 FLOAT32_BYTES = 4
 ALLOWED_EXCESS = 32  # MB; keeping the decoded pictures would be 1,380 MB for 2,300 more pictures
+COMPARISON_MINUTES = 5
 PUBLISHED_PARAMETERS = 100_000  # of the row on the data set's page that the target is from
 
 
@@ -180,6 +181,48 @@ def backbones(settings: Settings) -> list[Row]:
     return rows
 
 
+def fine_tuning(settings: Settings) -> list[Row]:
+    """Simulated cloth, far from ImageNet; left out where its folder is not given."""
+    if settings.textile_dir is None:
+        print("fine_tuning is left out: it needs --textile_dir", file=sys.stderr)
+        return []
+    command = module_command("benchmarks.fine_tuning", "--image_dir", settings.textile_dir)
+    result = measure(with_cache_folder(settings.scratch / "cache", command)).result
+    right = result["right"]
+    first = next(iter(right))
+    rows = []
+    for name, found in right.items():
+        pair = "" if name == first else f"; minus {first}: {paired_detail(found, right[first])}"
+        target = Target(0.87) if found == max(right.values(), key=sum) and name.startswith("block") else None
+        rows.append(Row(name, mean(found), "accuracy", target, f"{wilson_detail(sum(found), len(found))}{pair}"))
+    for block, ratio in result["ratios"].items():
+        detail = ", ".join(f"{name} {median(seconds):.2f} s" for name, seconds in result["seconds"][block].items())
+        limit = Target(0.35, at_least=False)
+        rows.append(Row(f"an epoch from {block}, activations kept against computed anew", ratio, "", limit, detail))
+    return rows
+
+
+def comparison(settings: Settings) -> list[Row]:
+    """What `imgclass compare` recommends on image_dir, judged on validation_dir."""
+    parent = settings.image_dir.parent
+    if settings.validation_dir is None or settings.validation_dir.parent != parent:
+        print("comparison is left out: it needs --validation_dir beside --image_dir", file=sys.stderr)
+        return []
+    output = settings.scratch / "comparison"
+    command = module_command("imgclass_course.cli", "compare", parent, "--minutes", COMPARISON_MINUTES)
+    run = measure(with_cache_folder(settings.scratch / "cache", [*command, "--output_dir", output]))
+    found = json.loads((output / "leaderboard.json").read_text())
+    rows = []
+    for row in found["table"]:
+        costs = f"{row['train_seconds']:.0f} s, {row['ms_per_picture']:.1f} ms a picture, {row['MB']:.0f} MB"
+        detail = f"[{row['low']:.3f}, {row['high']:.3f}]; {costs}"
+        rows.append(Row(row["classifier"], row["accuracy"], "accuracy in five folds of train", None, detail))
+    correct, count = found["judged"]["correct"], found["judged"]["n"]
+    detail = f"{wilson_detail(correct, count)}; {found['recommendation']}; {run.seconds / 60:.1f} minutes"
+    rows.append(Row("recommended, on validation", correct / count, "accuracy", Target(0.9), detail))
+    return rows
+
+
 def fashion(settings: Settings) -> list[Row]:
     """A network with few parameters, trained on all of Fashion-MNIST; left out where the data set is not there."""
     if not settings.fashion_dir.is_dir():
@@ -206,6 +249,8 @@ MEASUREMENTS: dict[str, tuple[str, Measurement]] = {
     "warm_start": (f"Warm start with {WARM_VECTORS:,} pictures", warm_start),
     "memory": ("Memory of extraction", memory),
     "backbones": ("Backbones: each network that comes along, and both side by side", backbones),
+    "fine_tuning": ("Pictures far from ImageNet: earlier activations, and networks that learn", fine_tuning),
+    "comparison": (f"imgclass compare, with {COMPARISON_MINUTES} minutes", comparison),
     "clipart": ("Few pictures: the drawings that come along", clipart),
     "fashion": ("All of Fashion-MNIST: a network with under 100,000 parameters", fashion),
     "starting": ("Start-up", starting),
@@ -217,6 +262,7 @@ def parse_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--image_dir", type=Path, required=True, help="folder of class folders with JPEG pictures")
     parser.add_argument("--validation_dir", type=Path, help="the same classes; beside image_dir, both in one folder")
+    parser.add_argument("--textile_dir", type=Path, help="simulated cloth, see README.md")
     parser.add_argument("--fashion_dir", type=Path, default=FASHION_FOLDER, help="the four files of all Fashion-MNIST")
     parser.add_argument("--first_version", type=Path, help="a checkout of the first version, for `make run`")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/RESULTS.md"))
@@ -236,7 +282,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="imgclass_bench_") as scratch:
             validation_dir = flags.validation_dir and flags.validation_dir.resolve()
             folders = (flags.image_dir.resolve(), validation_dir, Path(scratch))
-            others = (flags.fashion_dir.resolve(), flags.first_version and flags.first_version.resolve())
+            given = (flags.first_version, flags.textile_dir)
+            others = (flags.fashion_dir.resolve(), *(folder and folder.resolve() for folder in given))
             rows = measurement(Settings(*folders, flags.repeats, *others))
         if rows:  # what is left out keeps its earlier section
             sections[title] = section(title, rows, pictures, flags.repeats)

@@ -1,11 +1,12 @@
 """Modules:
 
-- `imgclass_course.cli`: The command `imgclass`: retrain, label, demo, audit, cache, data and lab.
+- `imgclass_course.cli`: The command `imgclass`: retrain, compare, label, demo, audit, cache, data and lab.
 - `imgclass_course.commands.lab_contents`: How JupyterLab is given the lessons: as of the Python that runs here, so that opening one does not change it.
 - `imgclass_course.decisions`: What a person decided about single pictures, kept in a plain file beside them: keep, move to a class, or leave out.
 - `imgclass_course.features`: The table between extraction and training: a vector and a class per picture, and what is known of it.
 - `imgclass_course.foundation.downloads`: Data sets that are fetched by name: downloaded once, checked, unpacked safely, and there whole or not at all.
 - `imgclass_course.foundation.store`: Vectors of pictures by content, kept in one SQLite database per folder, and never a stale one.
+- `imgclass_course.leaderboard`: A leaderboard: several ways to a classifier, tried on the same pictures from kept vectors, and one recommendation.
 - `imgclass_course.outputs.classifier_files`: A classifier as a folder: written whole or not at all, run without TensorFlow, and trusted in nothing.
 - `imgclass_course.trials`: Train one network again and again on the same pictures: for fair comparisons of rates, schedules and optimizers."""
 
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
 
 # TensorFlow reports its build and its every file at start-up; it reads this before it is imported. Errors stay visible.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-logging.getLogger("tensorflow").addFilter(lambda record: record.levelno >= logging.WARNING)
+# That Keras traces each new network once is no news either.
+logging.getLogger("tensorflow").addFilter(
+    lambda record: record.levelno >= logging.WARNING and "tf.function retracing" not in record.getMessage()
+)
 
 try:
     __version__ = version("imgclass_course")

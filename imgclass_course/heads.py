@@ -129,9 +129,12 @@ def fit_estimator(estimator: Any, train: Features, weights: np.ndarray | None) -
 
 
 def fit_logistic(
-    train: Features, validation: Features | None = None, weights: np.ndarray | None = None
+    train: Features,
+    validation: Features | None = None,
+    weights: np.ndarray | None = None,
+    strength: float | None = None,
 ) -> tuple[LogisticHead, pd.DataFrame]:
-    """Train a logistic regression; its strength is the one with the lowest cross-entropy on the validation rows.
+    """Train a logistic regression; its strength is given, or the one with the lowest cross-entropy on the validation rows.
 
     `weights` [n] say how much each training row counts (None: all alike). Also returns what was measured: index:
     strength; columns: accuracy, loss and, with validation, val_accuracy, val_loss.
@@ -141,9 +144,9 @@ def fit_logistic(
     middle = train.X.mean(axis=0)  # taken off, it makes the work several times less; the bias takes it in again
     model = LogisticRegression(max_iter=1000, tol=1e-3, warm_start=True)  # each strength begins where the last one ended
     heads, rows = [], []
-    strengths = STRENGTHS if validation else (USUAL_STRENGTH,)
-    for strength in progress_bar(strengths, "Training", "strengths"):
-        model.set_params(C=strength).fit(train.X - middle, train.y, sample_weight=weights)
+    strengths = (strength,) if strength else STRENGTHS if validation else (USUAL_STRENGTH,)
+    for one in progress_bar(strengths, "Training", "strengths"):
+        model.set_params(C=one).fit(train.X - middle, train.y, sample_weight=weights)
         heads.append(_as_head(model, middle, len(train.classes)))
         rows.append(_measure(heads[-1], train) | (_measure(heads[-1], validation, "val_") if validation else {}))
     history = pd.DataFrame(rows, index=pd.Index(strengths, name="strength"))
@@ -219,10 +222,12 @@ def check_options(head: HeadChoice, options: Mapping[str, Any], known: Sequence[
     stray = [name for name in STEP_OPTIONS if name in options]
     if stray and not is_keras(head):
         raise TrainingError(f"{', '.join(stray)} belong to a Keras head, and the head is {head!r}: leave them out.")
+    if options.get("strength") is not None and head != "logistic":
+        raise TrainingError(f"strength belongs to the logistic head, and the head is {head!r}: leave it out.")
 
 
 def _check_value(name: str, value: Any) -> None:
     if name in ("steps", "batch_size", "eval_interval") and not (isinstance(value, int) and value > 0):
         raise TrainingError(f"{name}={value!r} is not possible: give a whole number above 0.")
-    if name == "learning_rate" and not 0 < value < math.inf:
-        raise TrainingError(f"learning_rate={value!r} is not possible: give a number above 0, such as 0.001.")
+    if name in ("learning_rate", "strength") and value is not None and not 0 < value < math.inf:
+        raise TrainingError(f"{name}={value!r} is not possible: give a number above 0, such as 0.001.")

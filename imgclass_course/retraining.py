@@ -74,6 +74,7 @@ def fit(
     optimizer: Any = None,
     sampler: Sampler | None = None,
     class_weight: ClassWeight | None = None,
+    strength: float | None = None,
     validation_size: int = -1,
     seed: int = 0,
 ) -> Fitted:
@@ -81,7 +82,7 @@ def fit(
 
     head: "keras" (one dense layer, trained in `steps`), "logistic", a Keras model, a function from the numbers of features
     and classes to one, or an estimator of scikit-learn's kind. `class_weight` is by class, or "balanced";
-    `validation_size` pictures are measured every `eval_interval` steps (-1: all); `seed` is that of the head's start and of
+    `strength` is that of the logistic head, scikit-learn's C (None: chosen on validation); `validation_size` pictures are measured every `eval_interval` steps (-1: all); `seed` is that of the head's start and of
     the batches. The other options are those of `train_head`. Raises `TrainingError` for a class that is not there.
     """
     train, validation = features.split("train"), features.split("validation").sample(validation_size)
@@ -89,7 +90,7 @@ def fit(
     if not is_keras(head):
         if head != "logistic":
             return Fitted(fit_estimator(head, train, weights), pd.DataFrame(), math.nan)
-        logistic, history = fit_logistic(train, validation if len(validation) else None, weights)
+        logistic, history = fit_logistic(train, validation if len(validation) else None, weights, strength)
         return Fitted(logistic, history, _best(history))
     model = _make_model(head, train.X.shape[1], len(train.classes), seed)
     measured = (validation.X, validation.y) if len(validation) else None

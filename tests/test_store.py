@@ -426,3 +426,54 @@ def test_path_that_holds_another_picture_now_keeps_that_one(tmp_path: Path) -> N
         store.remember_paths({path: DIGESTS[1]})
         assert store.recall_files([state]) == [None]
         assert store.prune() == 1 and store.load("fingerprint", DIGESTS[:2])[1].tolist() == [False, True]
+
+
+def test_one_network_is_forgotten_and_the_space_given_back(tmp_path: Path) -> None:
+    digests = [f"{number:064x}" for number in range(50)]
+    with BottleneckStore(tmp_path) as store:
+        store.add("a", "large", digests, [np.zeros(10_000, np.float16)] * 50)
+        store.add("b", "small", digests, [np.ones(3, np.float32)] * 50)
+        store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        before = store.path.stat().st_size
+        assert store.forget("large") == 50 and store.info()["backbone"].tolist() == ["small"]
+        store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert store.path.stat().st_size < before / 2
+        vectors, found = store.load("b", digests)
+        assert found.all() and (vectors == 1).all() and not store.load("a", digests)[1].any()
+        with pytest.raises(StoreError, match="'large'. It holds: small"):
+            store.forget("large")
+
+
+def test_both_types_of_numbers_come_back_as_they_were(tmp_path: Path) -> None:
+    digests = [f"{number:064x}" for number in range(3)]
+    random = np.random.default_rng(0)
+    with BottleneckStore(tmp_path) as store:
+        for number_type in (np.float16, np.float32):
+            vectors = random.normal(size=(3, 7)).astype(number_type)
+            store.add(number_type.__name__, "any", digests, list(vectors))
+            found, there = store.load(number_type.__name__, digests)
+            assert there.all() and found.dtype == number_type and np.array_equal(found, vectors)
+        with pytest.raises(StoreError, match="float64"):
+            store.add("c", "any", digests, [np.zeros(7)] * 3)
+        assert store.verify() == (6, 0)
+
+
+def test_store_of_the_format_before_is_brought_up_to_date(tmp_path: Path) -> None:
+    digest = "ab" * 32
+    with BottleneckStore(tmp_path) as store:
+        store.add("a", "old", [digest], [np.ones(3, np.float32)])
+    with sqlite3.connect(tmp_path / FILE_NAME) as database:
+        database.execute("ALTER TABLE spaces DROP COLUMN number_type")
+        database.execute("PRAGMA user_version = 1")
+    for _ in range(2):
+        with BottleneckStore(tmp_path) as store:
+            vectors, found = store.load("a", [digest])
+            assert found.all() and (vectors == 1).all()
+
+
+def test_space_whose_type_is_damaged_holds_nothing(tmp_path: Path) -> None:
+    digest = "ab" * 32
+    with BottleneckStore(tmp_path) as store:
+        store.add("a", "old", [digest], [np.ones(3, np.float32)])
+        store._connection.execute("UPDATE spaces SET number_type = 'object'")
+        assert not store.load("a", [digest])[1].any() and store.verify() == (1, 1)

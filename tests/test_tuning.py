@@ -250,6 +250,12 @@ def test_command_line_fine_tunes(folder: Path, tmp_path: Path, capsys: pytest.Ca
     assert "MB of activations, kept" in printed and "Before fine-tuning: " in printed and "difference " in printed
     assert json.loads((output / "metrics.json").read_text())["fine_tuned_epochs"] == 1
     assert main(["label", "--graph", str(output), str(folder / "red" / "000.png")]) == 0
+    capsys.readouterr()
+    store = ["--bottleneck_dir", str(tmp_path / "store")]
+    assert main(["cache", "forget", f"{SMALL}, below block13", *store]) == 0
+    assert capsys.readouterr().out == f"{COUNT} vectors removed\n"
+    assert main(["cache", "forget", "mobilenet_v9", *store]) == 2
+    assert f"It holds: {SMALL}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

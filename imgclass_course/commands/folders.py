@@ -110,6 +110,20 @@ def prune(bottleneck_dir: Path | None) -> None:
         click.echo(f"{store.prune()} vectors removed")
 
 
+@cache.command()
+@click.argument("name")
+@bottleneck_dir
+def forget(name: str, bottleneck_dir: Path | None) -> None:
+    """Remove what is kept of one network, by its NAME in `imgclass cache info`: inner activations take much room.
+
+    \b
+    Example:
+      imgclass cache forget "mobilenet_v1_100_224, below block12"
+    """
+    with _open_store(bottleneck_dir) as store:
+        click.echo(f"{store.forget(name)} vectors removed")
+
+
 @click.group()
 def data() -> None:
     """Data sets: those that come along, and those that can be fetched by name.

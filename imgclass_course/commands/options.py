@@ -53,6 +53,9 @@ bottleneck_dir = click.option(
     "--bottleneck_dir", type=PATH, help="Folder of the bottleneck store; the user's cache folder by default."
 )
 
+minutes = click.option("--minutes", type=FiniteRange(min=0, min_open=True), default=5, show_default=True,
+                       help="What would not be done in this time is left out of a comparison.")  # fmt: skip
+
 data_options = options(
     click.argument("folder", required=False, type=PATH),
     click.option("--image_dir", type=PATH, help="The folder, where it is not an argument."),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .compare import print_leaderboard
 from .options import (
     PATH,
     CountOrAll,
@@ -20,6 +21,7 @@ from .options import (
     bottleneck_dir,
     choose_folder,
     data_options,
+    minutes,
     options,
     print_problems,
 )
@@ -42,6 +44,8 @@ STEP_FLAGS = {
     "eval_step_interval": "eval_interval",
 }
 TUNING_FLAGS = ("fine_tune_epochs", "fine_tune_rate", "activation_limit")
+# What `--best` decides.
+CHOSEN_FLAGS = ("architecture", "weights", "head", "how_many_training_steps", "augmented_views", *DISTORTIONS)
 CALLBACK_FLAGS = ("checkpoint_path", "intermediate_output_graphs_dir", "intermediate_store_frequency")
 SHOWN_PROBLEMS = 10
 USUAL_VIEWS = 4  # per training picture, where a distortion is asked for
@@ -61,6 +65,10 @@ network_options = options(
     click.option("--weights", type=PATH, help="A file of weights for keras:NAME; else they are Keras's, downloaded."),
     click.option("--model_dir", type=PATH, help="Where downloaded TF Hub modules are kept."),
 )  # fmt: skip
+choice_options = options(
+    click.option("--best", is_flag=True, help="First compare, as imgclass compare does, then train what it recommends."),
+    minutes,
+)
 training_options = options(
     click.option("--head", type=click.Choice(["keras", "logistic"]), default="keras", show_default=True,
                  help="The last layer: trained in steps, or scikit-learn's logistic regression, which needs no steps."),
@@ -112,6 +120,7 @@ output_options = options(
 @data_options
 @bottleneck_dir
 @network_options
+@choice_options
 @training_options
 @tuning_options
 @distortion_options
@@ -131,6 +140,8 @@ def retrain(context: click.Context, folder: Path | None, image_dir: Path | None,
     _set_verbosity(flags["logging_verbosity"])
     if flags["model_dir"]:
         os.environ["TFHUB_CACHE_DIR"] = str(flags["model_dir"])
+    if flags["best"]:
+        flags |= _choose_best(chosen, flags)
     result = _retrain(chosen, flags)
     _write_outputs(result, flags)
     _print_result(result, flags)
@@ -146,6 +157,11 @@ def _check_flags(flags: dict[str, Any], given: set[str]) -> None:
         check_tensorboard()
     if flags["augmented_views"] and not any(flags[name] for name in DISTORTIONS):
         raise click.UsageError("--augmented_views needs a distortion, such as --flip_left_right.")
+    decided = [f"--{name}" for name in CHOSEN_FLAGS if name in given]
+    if flags["best"] and decided:
+        raise click.UsageError(f"--best decides {', '.join(decided)}: leave out one or the other.")
+    if "minutes" in given and not flags["best"]:
+        raise click.UsageError("--minutes limits the comparison of --best: add it, or leave out --minutes.")
     tuning = [f"--{name}" for name in TUNING_FLAGS if name in given]
     if tuning and not flags["fine_tune_from"]:
         raise click.UsageError(f"{', '.join(tuning)}: only a fine-tuning uses this. Add --fine_tune_from block12, or another.")
@@ -179,6 +195,19 @@ def _set_verbosity(level: str) -> None:
     logger.setLevel(level)
 
 
+def _choose_best(folder: Path, flags: dict[str, Any]) -> dict[str, Any]:
+    """Compare, print what came of it, and return the flags of what is recommended."""
+    from imgclass_course.leaderboard import FLIPPED_VIEWS, compare
+
+    shared = ("minutes", "bottleneck_dir", "validation_percentage", "testing_percentage", "seed")
+    board = compare(folder, **{name: flags[name] for name in shared})
+    print_leaderboard(board)
+    best = board.best.candidate
+    views = {"flip_left_right": True, "augmented_views": FLIPPED_VIEWS} if best.flipped else {}
+    trained = {"strength": board.best.setting} if best.head == "logistic" else {}
+    return {"architecture": best.backbone, "head": best.head, "class_weight": best.class_weight, **views, **trained}
+
+
 def _retrain(folder: Path, flags: dict[str, Any]) -> "Retraining":
     from imgclass_course.backbones import load_backbone
     from imgclass_course.transfer import retrain
@@ -199,6 +228,8 @@ def _retrain(folder: Path, flags: dict[str, Any]) -> "Retraining":
         augmentation=_augmentation(flags),
         views=flags["augmented_views"],
         validation_size=flags["validation_batch_size"],
+        class_weight=flags.get("class_weight"),
+        strength=flags.get("strength"),
         callbacks=(lambda features: _callbacks(features, flags, kept)) if stepwise else (),
         **({name: flags[flag] for flag, name in STEP_FLAGS.items()} if stepwise else {}),
     )

@@ -315,6 +315,24 @@ class BottleneckStore:
             self._connection.executemany("DELETE FROM vectors WHERE rowid = ?", damaged)
         return StoreCheck(count, len(damaged))
 
+    def forget(self, name: str) -> int:
+        """Remove all vectors of the network of this name, as `info` calls it; return how many. The space is given back.
+
+        Raises `StoreError` where there is no such network.
+        """
+        with _explained(self.path), _transaction(self._connection):
+            found = self._connection.execute("SELECT id FROM spaces WHERE name = ?", (name,)).fetchall()
+            removed = sum(
+                self._connection.execute("DELETE FROM vectors WHERE space = ?", space).rowcount for space in found
+            )
+            self._connection.executemany("DELETE FROM spaces WHERE id = ?", found)
+        if not found:
+            names = ", ".join(self.info()["backbone"].unique()) or "nothing"
+            raise StoreError(f"{printable(self.path)} holds nothing of {printable(name)!r}. It holds: {names}.")
+        with _explained(self.path):
+            self._connection.execute("VACUUM")
+        return removed
+
     def prune(self) -> int:
         """Forget files that are gone, then vectors of pictures that no known file holds; return how many vectors.
 
