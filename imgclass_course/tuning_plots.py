@@ -155,7 +155,7 @@ def plot_scenarios(found: Mapping[str, Mapping[str, Interval]], guessing: Mappin
             axis.plot(one.mean, row, "o", color=colour, markersize=7)
         axis.set_title(scenario, fontsize=FONT_SIZE)
         axis.spines[["top", "right"]].set_visible(False)
-    grid[0, 0].set(xlim=(0, 1), ylim=(len(ways) - 0.5, -0.5), yticks=range(len(ways)))
+    grid[0, 0].set(xlim=(0, 1), xticks=(0, 0.5, 1), ylim=(len(ways) - 0.5, -0.5), yticks=range(len(ways)))
     grid[0, 0].set_yticklabels(ways, fontsize=FONT_SIZE - 1)
     for axis in grid[1]:
         axis.set_xlabel("accuracy on new pictures")
