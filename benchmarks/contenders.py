@@ -23,6 +23,7 @@ class Settings:
     fashion_dir: Path = FASHION_FOLDER
     first_version: Path | None = None
     textile_dir: Path | None = None
+    elpv: Path | None = None
 
 
 def read_pictures(folder: Path) -> int:

@@ -223,6 +223,23 @@ def comparison(settings: Settings) -> list[Row]:
     return rows
 
 
+def elpv(settings: Settings) -> list[Row]:
+    """Solar cells of unequal classes: ways to make up for it, against doing nothing; left out where none are given."""
+    if settings.elpv is None or not settings.elpv.exists():
+        print("elpv is left out: give its wheel or folder as --elpv (see benchmarks/elpv.py)", file=sys.stderr)
+        return []
+    command = module_command("benchmarks.elpv", "--elpv", settings.elpv)
+    result = measure(with_cache_folder(settings.scratch / "cache", command)).result
+    rows = []
+    for name, (value, low, high) in result["ways"]["nothing"].items():
+        rows.append(Row(f"nothing done, {name}", value, "", detail=f"95 % interval {low:.3f} to {high:.3f}"))
+    for way, gains in result["gains"].items():
+        for name, (value, low, high) in gains.items():
+            detail = f"minus nothing's, 95 % interval {low:+.3f} to {high:+.3f}, same cells"
+            rows.append(Row(f"{way}, {name}", value, "", detail=detail))
+    return rows
+
+
 def fashion(settings: Settings) -> list[Row]:
     """A network with few parameters, trained on all of Fashion-MNIST; left out where the data set is not there."""
     if not settings.fashion_dir.is_dir():
@@ -251,6 +268,7 @@ MEASUREMENTS: dict[str, tuple[str, Measurement]] = {
     "backbones": ("Backbones: each network that comes along, and both side by side", backbones),
     "fine_tuning": ("Pictures far from ImageNet: earlier activations, and networks that learn", fine_tuning),
     "comparison": (f"imgclass compare, with {COMPARISON_MINUTES} minutes", comparison),
+    "elpv": ("Unequal classes: solar cells (ELPV), five folds", elpv),
     "clipart": ("Few pictures: the drawings that come along", clipart),
     "fashion": ("All of Fashion-MNIST: a network with under 100,000 parameters", fashion),
     "starting": ("Start-up", starting),
@@ -264,6 +282,7 @@ def parse_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--validation_dir", type=Path, help="the same classes; beside image_dir, both in one folder")
     parser.add_argument("--textile_dir", type=Path, help="simulated cloth, see README.md")
     parser.add_argument("--fashion_dir", type=Path, default=FASHION_FOLDER, help="the four files of all Fashion-MNIST")
+    parser.add_argument("--elpv", type=Path, help="the wheel of PyPI's elpv-dataset, or its unpacked folder")
     parser.add_argument("--first_version", type=Path, help="a checkout of the first version, for `make run`")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/RESULTS.md"))
     parser.add_argument("--repeats", type=int, default=3, help="interleaved runs per contender")
@@ -282,8 +301,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="imgclass_bench_") as scratch:
             validation_dir = flags.validation_dir and flags.validation_dir.resolve()
             folders = (flags.image_dir.resolve(), validation_dir, Path(scratch))
-            given = (flags.first_version, flags.textile_dir)
-            others = (flags.fashion_dir.resolve(), *(folder and folder.resolve() for folder in given))
+            optional = (flags.first_version, flags.textile_dir, flags.elpv)
+            others = (flags.fashion_dir.resolve(), *(folder and folder.resolve() for folder in optional))
             rows = measurement(Settings(*folders, flags.repeats, *others))
         if rows:  # what is left out keeps its earlier section
             sections[title] = section(title, rows, pictures, flags.repeats)

@@ -1,5 +1,6 @@
 """Modules:
 
+- `imgclass_course.class_scores`: What is measured where classes are unequal, each measure with a bootstrap interval: an accuracy hides the rare classes.
 - `imgclass_course.cli`: The command `imgclass`: retrain, compare, label, demo, audit, cache, data and lab.
 - `imgclass_course.commands.lab_contents`: How JupyterLab is given the lessons: as of the Python that runs here, so that opening one does not change it.
 - `imgclass_course.decisions`: What a person decided about single pictures, kept in a plain file beside them: keep, move to a class, or leave out.
@@ -8,6 +9,7 @@
 - `imgclass_course.foundation.store`: Vectors of pictures by content, kept in one SQLite database per folder, and never a stale one.
 - `imgclass_course.leaderboard`: A leaderboard: several ways to a classifier, tried on the same pictures from kept vectors, and one recommendation.
 - `imgclass_course.outputs.classifier_files`: A classifier as a folder: written whole or not at all, run without TensorFlow, and trusted in nothing.
+- `imgclass_course.resampling`: Other training pictures for unequal classes: fewer of the common ones, more of the rare ones, also made-up ones.
 - `imgclass_course.trials`: Train one network again and again on the same pictures: for fair comparisons of rates, schedules and optimizers."""
 
 import importlib

@@ -6,8 +6,9 @@ A head is a Keras model, a logistic regression, or any classifier of scikit-lear
 import difflib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -17,12 +18,13 @@ from .features import Features
 from .foundation.errors import TrainingError
 from .foundation.litert import Layer
 from .foundation.progress import progress_bar
+from .imbalance import WEIGHTINGS, class_counts, class_weights
 
 if TYPE_CHECKING:
     import keras
 
 HeadChoice = Any  # "keras", "logistic", a Keras model, a function that makes one, or an estimator of scikit-learn's kind
-ClassWeight = Mapping[str | int, float] | str  # by a class's name or number, others count 1; or "balanced"
+ClassWeight = Mapping[str | int, float] | str  # by a class's name or number, others count 1; or one of `WEIGHTINGS`
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # that `logistic` chooses from, scikit-learn's C: smaller holds back more
 USUAL_STRENGTH = 0.1  # where there are no validation pictures
 UNSEEN = -1e4  # score of a class without training pictures
@@ -120,6 +122,33 @@ class EstimatorHead:
         return probabilities
 
 
+def adjust_for_prior(head: Head, counts: np.ndarray, strength: float = 1.0) -> Head:
+    """Return a head whose scores are lower by `strength` times the logarithm of how common each class was in training.
+
+    counts: [k], how much all training pictures of a class counted. Its probabilities are then those of a world in which
+    all classes are equally common (Menon 2021, arXiv:2007.07314; see `leave_out_prior`). Only biases change, so it is
+    saved and exported as before. Raises `TrainingError` for a head that has no bias to change.
+    """
+    shift = strength * np.log(np.where(counts > 0, counts, 1) / max(np.sum(counts), 1))
+    if isinstance(head, LogisticHead):
+        return replace(head, bias=(head.bias - shift).astype(np.float32))
+    layer = head.model.layers[-1] if isinstance(head, KerasHead) else None
+    if not getattr(layer, "use_bias", False):
+        raise TrainingError("This head has no bias to adjust for unequal classes: take 'keras' or 'logistic'.")
+    return _with_last_bias(cast(KerasHead, head), -shift)
+
+
+def _with_last_bias(head: KerasHead, more: np.ndarray) -> KerasHead:
+    """Return a copy of a Keras head with something added to the bias of its last layer."""
+    import keras
+
+    model = keras.models.clone_model(head.model)
+    model.set_weights(head.model.get_weights())
+    bias = model.layers[-1].bias
+    bias.assign(np.asarray(bias) + more)
+    return KerasHead(model)
+
+
 def fit_estimator(estimator: Any, train: Features, weights: np.ndarray | None) -> EstimatorHead:
     """Train a copy of an estimator on all rows; `weights` [n] say how much each counts (None: all alike)."""
     from sklearn.base import clone
@@ -176,21 +205,34 @@ def _measure(head: Head, features: Features, prefix: str = "") -> dict[str, floa
 def training_weights(features: Features, class_weight: ClassWeight | None = None) -> np.ndarray | None:
     """Return how much each row counts in training [n] float64; None where all count alike.
 
-    Raises `TrainingError` for a class that is not there.
+    Raises `TrainingError` for a class that is not there, and for a weight that is not above 0.
     """
-    if class_weight is None:
+    if class_weight is None or (isinstance(class_weight, str) and class_weight == "none"):
         return features.weights
-    counts = np.bincount(features.y, minlength=len(features.classes))
-    if class_weight == "balanced":
-        factors = len(features) / (len(counts) * np.maximum(counts, 1))
-    elif isinstance(class_weight, Mapping):
+    if isinstance(class_weight, Mapping):
         factors = _class_factors(features.classes, class_weight)
     else:
-        raise TrainingError(f"class_weight is {class_weight!r}: give a number per class, as {{'birds': 2}}, or 'balanced'.")
+        factors = class_weights(class_counts(features), class_weight)
     return features.sample_weights() * factors[features.y]
 
 
+def check_class_weight(class_weight: ClassWeight | None) -> None:
+    """Refuse weights that no class can have, before any long work. Raises `TrainingError`."""
+    if class_weight is None or (isinstance(class_weight, str) and class_weight in WEIGHTINGS):
+        return
+    if not isinstance(class_weight, Mapping):
+        kinds = ", ".join(map(repr, WEIGHTINGS))
+        raise TrainingError(f"class_weight is {class_weight!r}: give a number per class, as {{'birds': 2}}, or {kinds}.")
+    for name, factor in class_weight.items():
+        if not (isinstance(factor, Real) and 0 < factor < math.inf):
+            raise TrainingError(
+                f"class_weight gives {name!r} {factor!r}: a weight is a number above 0. "
+                "To train without a class, leave its pictures out."
+            )
+
+
 def _class_factors(classes: Sequence[str], class_weight: Mapping[str | int, float]) -> np.ndarray:
+    check_class_weight(class_weight)
     factors = np.ones(len(classes))
     numbers: dict[str | int, int] = {name: number for number, name in enumerate(classes)}
     for name, factor in class_weight.items():
@@ -227,6 +269,8 @@ def check_options(head: HeadChoice, options: Mapping[str, Any], known: Sequence[
 
 
 def _check_value(name: str, value: Any) -> None:
+    if name == "class_weight":
+        check_class_weight(value)
     if name in ("steps", "batch_size", "eval_interval") and not (isinstance(value, int) and value > 0):
         raise TrainingError(f"{name}={value!r} is not possible: give a whole number above 0.")
     if name in ("learning_rate", "strength") and value is not None and not 0 < value < math.inf:

@@ -6,10 +6,11 @@ What happens in between is what lessons 05, 07 and 09 take apart.
 import inspect
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+import numpy as np
 import pandas as pd
 
 from .backbones import Backbone, load_backbone
@@ -24,6 +25,7 @@ from .heads import (
     ClassWeight,
     HeadChoice,
     KerasHead,
+    adjust_for_prior,
     build_head,
     check_options,
     fit_estimator,
@@ -33,6 +35,7 @@ from .heads import (
 )
 from .joined_backbones import JoinedBackbone
 from .mobilenet import EMBEDDED
+from .resampling import Resampling, check_resampling, resample as resampled
 from .scoring import Evaluation
 from .steps import Sampler, keep_best, train_head
 from .views import Augmentation
@@ -81,9 +84,11 @@ def fit(
     """Train a head on the training rows; its best state, by cross-entropy on the validation rows, is kept.
 
     head: "keras" (one dense layer, trained in `steps`), "logistic", a Keras model, a function from the numbers of features
-    and classes to one, or an estimator of scikit-learn's kind. `class_weight` is by class, or "balanced";
-    `strength` is that of the logistic head, scikit-learn's C (None: chosen on validation); `validation_size` pictures are measured every `eval_interval` steps (-1: all); `seed` is that of the head's start and of
-    the batches. The other options are those of `train_head`. Raises `TrainingError` for a class that is not there.
+    and classes to one, or an estimator of scikit-learn's kind. `class_weight` is by class, or "balanced" or "log" (see
+    `class_weights`); `strength` is that of the logistic head, scikit-learn's C (None: chosen on validation);
+    `validation_size` pictures are measured every `eval_interval` steps (-1: all); `seed` is that of the head's start and of
+    the batches. The other options are those of `train_head`. Raises `TrainingError` for a class that is not there, and for
+    a weight that is not above 0.
     """
     train, validation = features.split("train"), features.split("validation").sample(validation_size)
     weights = training_weights(train, class_weight)
@@ -112,6 +117,7 @@ class Retraining:
     features: Features  # the vectors of the pictures that were used, and of the training pictures' views
     history: pd.DataFrame  # of the training, see train_head and fit_logistic
     best: float = math.nan  # the step or strength of the history that the classifier is from
+    choices: Mapping[str, str] = field(default_factory=dict)  # what was chosen against unequal classes
 
     def __repr__(self) -> str:
         return f"Retraining({self.classifier!r}, {self.features!r})"
@@ -153,6 +159,9 @@ def retrain(
     seed: int = 0,
     augmentation: Augmentation | None = None,
     views: int | None = None,
+    resample: Resampling = "none",
+    resample_to: int | None = None,
+    adjust_prior: bool = False,
     callbacks: Any = (),
     **options: Any,
 ) -> Retraining:
@@ -161,8 +170,10 @@ def retrain(
     pictures: a folder with one folder per class, a table of paths and labels, or pictures with their `labels`. `backbone` is
     as for `load_backbone`; `head` and the `options` (steps, learning_rate, class_weight, ...) are as for `fit`. Vectors
     are kept in `bottleneck_dir` (default: in the user's cache folder). `augmentation` distorts training pictures, `views`
-    times each. `seed` is that of the split and of the training. `callbacks` are Keras's, or a function from `Features`
-    to them.
+    times each. `resample` and `resample_to` change the rows that are trained on, as for `resampling.resample`; what is
+    measured stays as it is. `adjust_prior` makes the answers those of a world in which all classes are equally common
+    (see `adjust_for_prior`). `seed` is that of the split and of the training. `callbacks` are Keras's, or a function from
+    `Features` to them.
     """
     check_options(head, options | ({"callbacks": callbacks} if callbacks else {}), FIT_OPTIONS)
     views = _check_views(augmentation, views)
@@ -170,13 +181,41 @@ def retrain(
     with BottleneckStore(bottleneck_dir or cache_folder() / "bottlenecks") as store:
         folder = as_image_folder(pictures, labels, validation_percentage, testing_percentage, seed, catalogue=store)
         check_trainable(folder)
+        check_resampling(resample, folder.counts()["train"], resample_to, views)
         features = extract(folder, backbone=backbone, store=store, augmentation=augmentation, views=views)
     check_trainable(features.source or folder)
     if callbacks:
         options["callbacks"] = callbacks(features) if callable(callbacks) else callbacks
-    fitted = fit(features, head, seed=seed, **options)
-    classifier = ImageClassifier(backbone, fitted.head, tuple(map(printable, features.classes)))
-    return Retraining(classifier, features, fitted.history, fitted.best)
+    trained_on = resampled(features, resample, resample_to, seed)
+    fitted = fit(trained_on, head, seed=seed, **options)
+    class_weight = options.get("class_weight")
+    final = adjust_for_prior(fitted.head, _weight_of_classes(trained_on, class_weight)) if adjust_prior else fitted.head
+    classifier = ImageClassifier(backbone, final, tuple(map(printable, features.classes)))
+    choices = _balancing(class_weight, resample, resample_to, adjust_prior)
+    return Retraining(classifier, features, fitted.history, fitted.best, choices)
+
+
+def _weight_of_classes(features: Features, class_weight: ClassWeight | None) -> np.ndarray:
+    """Return how much all training pictures of each class counted [k]."""
+    train = features.split("train")
+    return np.bincount(train.y, training_weights(train, class_weight), minlength=len(train.classes))
+
+
+def _balancing(
+    class_weight: ClassWeight | None, resample: Resampling, to: int | None, adjust_prior: bool
+) -> dict[str, str]:
+    """Return what was chosen against unequal classes, as name: value; nothing where nothing was."""
+    found = {}
+    if class_weight is not None and class_weight != "none":
+        weights = class_weight.items() if isinstance(class_weight, Mapping) else ()
+        found["class_weights"] = ", ".join(f"{name}: {weight:g}" for name, weight in weights) or str(class_weight)
+    if resample != "none":
+        found["resample"] = getattr(resample, "__name__", "a function") if callable(resample) else resample
+    if to is not None and resample != "none":
+        found["resample_to"] = str(to)
+    if adjust_prior:
+        found["adjust_prior"] = "yes"
+    return found
 
 
 def _check_views(augmentation: Augmentation | None, views: int | None) -> int:

@@ -158,7 +158,7 @@ def fine_tune(
     tuned = tuned_backbone(base, from_block, model)
     vectors = replace(features, X=training.vectors(halves.upper), backbone=tuned, weights=None)
     classifier = ImageClassifier(tuned, KerasHead(head), frozen.classifier.classes_)
-    return FineTuning(classifier, vectors, history, best, frozen=frozen, activations=said)
+    return FineTuning(classifier, vectors, history, best, frozen.choices, frozen=frozen, activations=said)
 
 
 def _check_options(epochs: int, learning_rate: float, batch_size: int, activation_limit: float) -> None:

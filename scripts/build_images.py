@@ -37,6 +37,7 @@ CHOSEN = {
     "12_regularization": 5,
     "13_augmentation": 1,
     "14_fine_tuning": 5,
+    "15_imbalance": 14,
     "A1_engines": 4,
     "A2_backbones": 0,
 }

@@ -47,6 +47,12 @@ def retrain(imgclass: Run, pictures: Path, store: Path) -> Run:
     return lambda *flags: imgclass("retrain", pictures, "--bottleneck_dir", store, *SHORT, *SHARES, *flags)
 
 
+@pytest.fixture(scope="module")
+def lopsided(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with few pictures of one class and more of another."""
+    return write_pictures(tmp_path_factory.mktemp("lopsided") / "pictures", {"few": 12, "many": 30})
+
+
 @pytest.fixture
 def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail the test where it comes to a training."""
@@ -298,6 +304,43 @@ def test_distorted_views_are_trained_on_and_kept(retrain: Run) -> None:
     train = int(re.search(r"(\d+) train", plain.out)[1])
     assert f"60 from the store, {2 * train} computed" in first.out
     assert f"{60 + 2 * train} from the store, 0 computed" in again.out
+
+
+@pytest.mark.parametrize(
+    ("flags", "chosen"),
+    [
+        (("--class_weights", "log"), {"class_weights": "log"}),
+        (("--resample", "both", "--resample_to", "9", "--adjust_prior"), {"resample": "both", "resample_to": "9"}),
+        (("--resample", "over", "--flip_left_right"), {"resample": "over"}),
+        (("--class_weights", "none", "--resample", "none"), {}),
+    ],
+)
+def test_what_is_chosen_against_unequal_classes_is_written(
+    imgclass: Run, lopsided: Path, store: Path, tmp_path: Path, flags: tuple[str, ...], chosen: dict[str, str]
+) -> None:
+    result = imgclass("retrain", lopsided, "--bottleneck_dir", store, *SHORT, *SHARES, *flags)
+    assert result.code == 0, result.err
+    found = metrics(tmp_path / "imgclass_classifier")
+    names = ("class_weights", "resample", "resample_to", "adjust_prior")
+    expected = chosen | ({"adjust_prior": "yes"} if "--adjust_prior" in flags else {})
+    assert {name: found[name] for name in names if name in found} == expected
+    page = (tmp_path / "imgclass_classifier" / "report.html").read_text()
+    assert all(name.replace("_", " ") in page for name in expected)
+    assert imgclass("label", "--graph", "imgclass_classifier", lopsided / "few" / "000.png").code == 0
+
+
+def test_class_with_one_picture_is_refused_in_one_line(imgclass: Run, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "folder", {"many": 9, "lonely": 1})
+    none = ("--validation_percentage", "0", "--testing_percentage", "0")
+    for how in ("smote", "adasyn"):
+        result = imgclass("retrain", "folder", *SHORT, *none, "--bottleneck_dir", "new", "--resample", how)
+        assert_one_line_error(result, "Class lonely has 1 training picture", how, "'over'")
+    assert not (tmp_path / "imgclass_classifier").exists()
+
+
+@pytest.mark.usefixtures("no_training")
+def test_threshold_without_a_way_to_resample_is_a_mistake(retrain: Run) -> None:
+    assert_one_line_error(retrain("--resample_to", "9"), "--resample_to needs --resample")
 
 
 QUICK_KERAS = """

@@ -1,5 +1,6 @@
 """Advice: misplaced pictures are found, the curve says what it measured, and the report begins with it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -118,3 +119,31 @@ def test_mistakes_of_the_exercises_have_bands_of_their_own() -> None:
     from_low_to_high = [band[name] for name in ("true", "found", "times", "times_with_old_scores", "times_of_few")]
     assert all(lower.high < higher.low for lower, higher in zip(from_low_to_high, from_low_to_high[1:], strict=False))
     assert band["without_twins"].high < NEARLY_ALL <= band["with_twins"].low
+
+
+def with_counts(trained: Retraining, counts: dict[str, int], choices: dict[str, str]) -> Retraining:
+    """Return a training whose folder has so many training pictures of each class, as far as advice can see."""
+
+    class Counted(type(trained.folder)):
+        def counts(self) -> pd.DataFrame:
+            return pd.DataFrame({"train": counts})
+
+    folder = Counted(**vars(trained.folder))
+    return replace(trained, features=replace(trained.features, source=folder), choices=choices)
+
+
+@pytest.mark.parametrize(
+    ("counts", "choices", "said"),
+    [
+        ({"red": 40, "blue": 4, "green": 9}, {}, True),
+        ({"red": 39, "blue": 4, "green": 9}, {}, False),
+        ({"red": 40, "blue": 4, "green": 0}, {"class_weights": "log"}, False),
+        ({"red": 40, "blue": 40, "green": 0}, {}, False),
+    ],
+)
+def test_advice_on_unequal_classes_is_given_where_it_was_measured_to_help(
+    trained: Retraining, counts: dict[str, int], choices: dict[str, str], said: bool
+) -> None:
+    sentences = " ".join(advise(with_counts(trained, counts, choices)).sentences)
+    assert ("--adjust_prior" in sentences and "What was measured: on garments" in sentences) == said
+    assert ("For red there are 40 training pictures, for blue 4." in sentences) == said

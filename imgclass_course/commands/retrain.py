@@ -45,7 +45,7 @@ STEP_FLAGS = {
 }
 TUNING_FLAGS = ("fine_tune_epochs", "fine_tune_rate", "activation_limit")
 # What `--best` decides.
-CHOSEN_FLAGS = ("architecture", "weights", "head", "how_many_training_steps", "augmented_views", *DISTORTIONS)
+CHOSEN_FLAGS = ("architecture", "weights", "head", "how_many_training_steps", "class_weights", "augmented_views", *DISTORTIONS)
 CALLBACK_FLAGS = ("checkpoint_path", "intermediate_output_graphs_dir", "intermediate_store_frequency")
 SHOWN_PROBLEMS = 10
 USUAL_VIEWS = 4  # per training picture, where a distortion is asked for
@@ -74,6 +74,16 @@ training_options = options(
                  help="The last layer: trained in steps, or scikit-learn's logistic regression, which needs no steps."),
     click.option("--how_many_training_steps", type=COUNT, default=500, show_default=True, help="Training steps."),
     click.option("--learning_rate", type=RATE, default=0.001, show_default=True, help="Of Adam."),
+    click.option("--class_weights", type=click.Choice(["none", "balanced", "log"]), default="none", show_default=True,
+                 help="How much a picture of a rare class counts: balanced, one by its number; log, less than that."),
+    click.option("--resample", type=click.Choice(["none", "under", "over", "both", "smote", "adasyn", "cluster"]),
+                 default="none", show_default=True,
+                 help="Fewer training pictures of common classes (under; cluster, a few of each kind), more of rare ones "
+                      "(over: augmented views where there are any; smote and adasyn: made up), or both."),
+    click.option("--resample_to", type=COUNT, show_default="the largest class's, or the middle one's",
+                 help="Training pictures per class that --resample aims at."),
+    click.option("--adjust_prior", is_flag=True,
+                 help="After the training, answer as if all classes were equally common: rare ones are found more often."),
     click.option("--train_batch_size", type=COUNT, default=100, show_default=True, help="Pictures per step."),
     click.option("--eval_step_interval", type=COUNT, default=25, show_default=True, help="Steps between measurements."),
     click.option("--validation_batch_size", type=LIMIT, default=-1, help="Pictures per measurement; -1: all."),
@@ -163,8 +173,13 @@ def _check_flags(flags: dict[str, Any], given: set[str]) -> None:
     if "minutes" in given and not flags["best"]:
         raise click.UsageError("--minutes limits the comparison of --best: add it, or leave out --minutes.")
     tuning = [f"--{name}" for name in TUNING_FLAGS if name in given]
+    stray = [f"--{name}" for name in ("resample", "adjust_prior") if name in given]
+    if stray and flags["fine_tune_from"]:
+        raise click.UsageError(f"{', '.join(stray)}: for networks that do not learn. With --fine_tune_from use --class_weights.")
     if tuning and not flags["fine_tune_from"]:
         raise click.UsageError(f"{', '.join(tuning)}: only a fine-tuning uses this. Add --fine_tune_from block12, or another.")
+    if flags["resample_to"] and flags["resample"] == "none":
+        raise click.UsageError("--resample_to needs --resample, such as --resample both.")
     stray = [f"--{name}" for name in (*STEP_FLAGS, *CALLBACK_FLAGS) if name in given]
     if flags["head"] != "keras" and stray:
         raise click.UsageError(f"{', '.join(stray)}: only --head keras is trained in steps. Leave out one or the other.")
@@ -205,7 +220,7 @@ def _choose_best(folder: Path, flags: dict[str, Any]) -> dict[str, Any]:
     best = board.best.candidate
     views = {"flip_left_right": True, "augmented_views": FLIPPED_VIEWS} if best.flipped else {}
     trained = {"strength": board.best.setting} if best.head == "logistic" else {}
-    return {"architecture": best.backbone, "head": best.head, "class_weight": best.class_weight, **views, **trained}
+    return {"architecture": best.backbone, "head": best.head, "class_weights": best.class_weight or "none", **views, **trained}
 
 
 def _retrain(folder: Path, flags: dict[str, Any]) -> "Retraining":
@@ -227,8 +242,11 @@ def _retrain(folder: Path, flags: dict[str, Any]) -> "Retraining":
         seed=flags["seed"],
         augmentation=_augmentation(flags),
         views=flags["augmented_views"],
+        resample=flags["resample"],
+        resample_to=flags["resample_to"],
+        class_weight=flags["class_weights"],
+        adjust_prior=flags["adjust_prior"],
         validation_size=flags["validation_batch_size"],
-        class_weight=flags.get("class_weight"),
         strength=flags.get("strength"),
         callbacks=(lambda features: _callbacks(features, flags, kept)) if stepwise else (),
         **({name: flags[flag] for flag, name in STEP_FLAGS.items()} if stepwise else {}),
@@ -248,6 +266,7 @@ def _fine_tune(frozen: "Retraining", flags: dict[str, Any]) -> "Retraining":
         epochs=flags["fine_tune_epochs"],
         learning_rate=flags["fine_tune_rate"],
         activation_limit=flags["activation_limit"],
+        class_weight=flags["class_weights"],
         bottleneck_dir=flags["bottleneck_dir"],
         augmentation=augmentation,
         views=(flags["augmented_views"] or USUAL_VIEWS) if augmentation else 0,

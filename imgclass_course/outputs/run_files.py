@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from ..class_scores import bootstrap, macro_f1
 from ..classifiers import DenseHead
 from ..evaluation import Advice
 from ..foundation.files import printable, write_text_whole
@@ -37,6 +38,7 @@ def metrics(result: Retraining, test_limit: int = -1) -> dict[str, Any]:
             }
             for split, accuracy in accuracies.items()
         },
+        "macro_f1": _macro_f1(result, test_limit),
         "classes": list(result.classifier.classes_),
         "backbone": result.classifier.backbone.name,
         **training_facts(result),
@@ -45,8 +47,18 @@ def metrics(result: Retraining, test_limit: int = -1) -> dict[str, Any]:
     }
 
 
+def _macro_f1(result: Retraining, test_limit: int) -> dict[str, Any]:
+    """Return the mean of the classes' F1 on the split that judges, in which a rare class counts as much as a common one."""
+    limit = test_limit if result.final_split == "test" else -1
+    value, low, high = bootstrap(result.evaluate(result.final_split, limit), macro_f1)
+    return {"split": result.final_split, "value": value, "interval": (low, high)}
+
+
 def training_facts(result: Retraining) -> dict[str, Any]:
-    """Return the kind of the head, how its training went, and of a fine-tuning what the frozen network reaches."""
+    """Return the kind of the head, how its training went, and what was chosen against unequal classes.
+
+    Of a fine-tuning also what the frozen network reaches.
+    """
     kind = type(result.classifier.head).__name__
     facts: dict[str, Any] = {"head": {"KerasHead": "keras", "LogisticHead": "logistic"}.get(kind, kind)}
     if isinstance(result, FineTuning):
@@ -57,7 +69,7 @@ def training_facts(result: Retraining) -> dict[str, Any]:
         facts |= {"steps": int(result.history.index[-1]), "best_step": int(result.best)}
     elif result.history.index.name == "strength":
         facts |= {"strength": result.best}
-    return facts
+    return facts | dict(result.choices)
 
 
 def save_run(
@@ -78,7 +90,7 @@ def save_run(
     evaluation = result.evaluate(result.final_split, limit)
     pictures = result.paths(result.final_split, limit)
     name = printable(result.folder.root.name) if result.folder.root else "pictures in memory"
-    facts = _facts(result, len(evaluation.labels))
+    facts = _facts(result, len(evaluation.labels)) | {"macro-F1": str(bootstrap(evaluation, macro_f1))}
     write_report(
         report or folder / "report.html",
         evaluation,
