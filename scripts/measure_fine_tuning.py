@@ -41,7 +41,7 @@ TRIALS = Path(__file__).resolve().parent.parent / "imgclass_course" / "exercises
 BACKBONES = TRIALS.with_name("fine_tuning_backbones.json")
 COMPARED = ("mobilenet_v1_100_224", "efficientnet_lite2_260")
 FOLDS = 5
-DRAWS = 3
+DRAWS = 4
 # Folder, pixels, and how many of a class are few and many.
 SETS = {"clip art": ("clipart", 128, 5, 20), "textile": ("textile", 224, 10, 70)}
 EPOCHS = {"few": 16, "many": 8}
