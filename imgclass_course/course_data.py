@@ -1,4 +1,4 @@
-"""The data sets that come along: drawings in class folders, and a sample of Fashion-MNIST."""
+"""The data sets that come along: drawings and textile in class folders, and a sample of Fashion-MNIST."""
 
 import gzip
 from pathlib import Path

@@ -36,6 +36,7 @@ CHOSEN = {
     "11_learning_rate": 3,
     "12_regularization": 5,
     "13_augmentation": 1,
+    "14_fine_tuning": 5,
     "15_imbalance": 14,
     "16_ensembles": 2,
     "17_antialiasing": 1,

@@ -16,7 +16,7 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 from support import SMALL, child_environment, encode, gradient, plain_backbone, run_python
 
-from imgclass_course.backbones import Backbone
+from imgclass_course.backbones import Backbone, load_backbone
 from imgclass_course.classifiers import ImageClassifier, PictureClassifier
 from imgclass_course.foundation.errors import ClassifierError
 from imgclass_course.foundation.litert import LiteRTGraph
@@ -184,6 +184,27 @@ def test_network_that_litert_cannot_run_is_saved_without_its_file(pictures: Path
         load_classifier(tmp_path / "saved")
     loaded = load_classifier(tmp_path / "saved", plain_backbone())
     np.testing.assert_array_equal(loaded.head.weights, result.classifier.head.weights)
+
+
+def test_keras_network_of_ones_own_weights_is_loaded_without_their_file(pictures: Path, tmp_path: Path) -> None:
+    import keras
+
+    files = [tmp_path / f"weights_{seed}.weights.h5" for seed in (0, 1)]
+    for seed, file in enumerate(files):
+        keras.utils.set_random_seed(seed)
+        keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(64, 64, 3)).save_weights(file)
+    backbone, other = (load_backbone("keras:MobileNetV2", 64, file) for file in files)
+    result = retrain(pictures, backbone=backbone, bottleneck_dir=tmp_path / "store", head="logistic")
+    save_classifier(result.classifier, tmp_path / "saved")
+    expected = result.classifier.predict_proba(some_paths(result))
+    for file in files:
+        file.unlink()
+    loaded = load_classifier(tmp_path / "saved")
+    assert json.loads((tmp_path / "saved" / "classifier.json").read_text())["backbone"] == "keras:MobileNetV2"
+    assert loaded.image_size == 64
+    np.testing.assert_allclose(loaded.predict_proba(some_paths(result)), expected, atol=1e-4)
+    with pytest.raises(ClassifierError, match="another network"):
+        load_classifier(tmp_path / "saved", other)
 
 
 def test_other_backbone_is_refused(saved: Path, small_backbone: Backbone) -> None:

@@ -30,6 +30,7 @@ from imgclass_course.foundation.errors import DatasetError
 from imgclass_course.foundation.files import printable
 from imgclass_course.foundation.folder_listing import FileFacts, FileState, inspect_file, inspect_picture
 from imgclass_course.foundation.pictures import Picture
+from scripts import build_textile
 
 DIGESTS = st.binary(min_size=32, max_size=32).map(bytes.hex)
 
@@ -655,6 +656,10 @@ def test_no_pictures_give_no_batches() -> None:
 
 # Data sets that come along
 
+TEXTILE = dataset_folder("textile")
+TEXTILE_CLASSES = {"nominal": 1000, "local": 500, "global": 500}  # pictures in the package
+TEXTILE_PICTURES = [(name, n) for name, count in TEXTILE_CLASSES.items() for n in range(1, count + 1)]
+
 
 def test_clipart_comes_along() -> None:
     folder = ImageFolder.scan(dataset_folder("clipart"))
@@ -662,8 +667,29 @@ def test_clipart_comes_along() -> None:
     assert len(folder.classes) == 10 and len(folder.problems) == 0
 
 
+def test_textile_comes_along() -> None:
+    folder = ImageFolder.scan(TEXTILE)
+    check_trainable(folder)
+    assert (folder.classes, len(folder.problems)) == (["global", "local", "nominal"], 0)
+    assert folder.table["label"].value_counts().tolist() == [100, 100, 100]
+    sizes = set()
+    for path in TEXTILE.glob("*/*.jpg"):
+        with Image.open(path) as picture:
+            sizes.add((picture.mode, picture.size))
+    assert sizes == {("L", (224, 224))}
+
+
+def test_choice_of_textile_pictures_is_that_of_the_script() -> None:
+    every = [f"{build_textile.PICTURES}/{name}/textile_{n:04}.jpg" for name, n in TEXTILE_PICTURES]
+    chosen = build_textile.choose(every[::-1])
+    kept = sorted(path.relative_to(TEXTILE).as_posix() for path in TEXTILE.glob("*/*.jpg"))
+    assert sorted(name.removeprefix(f"{build_textile.PICTURES}/") for name in chosen) == kept
+    with pytest.raises(ValueError, match="local has 500 pictures, and 501"):
+        build_textile.choose(every, 501)
+
+
 def test_unknown_data_set_is_one_clear_error() -> None:
-    with pytest.raises(DatasetError, match="clipart, fashion"):
+    with pytest.raises(DatasetError, match="clipart, fashion, textile"):
         dataset_folder("flowers")
 
 

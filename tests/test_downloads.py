@@ -96,7 +96,7 @@ def names(folder: Path) -> set[str]:
 def test_data_list_names_them_all_and_what_each_is_checked_by(imgclass: Run) -> None:
     result = imgclass("data", "list")
     lines = {line.split()[0]: line for line in result.out.splitlines()}
-    assert (result.code, list(lines)) == (0, ["clipart", "fashion", *DOWNLOADS])
+    assert (result.code, list(lines)) == (0, ["clipart", "fashion", "textile", *DOWNLOADS])
     assert "checked by the SHA-256 of its archive" in lines["flowers"]
     assert "checked by the size of its archive alone, since no SHA-256 is published" in lines["cats_vs_dogs"]
     assert "checked by the SHA-256 of its folders train and validation" in lines["clothing"]

@@ -145,7 +145,7 @@ def list_data() -> None:
     from imgclass_course.datasets import dataset_folder
     from imgclass_course.foundation.downloads import DOWNLOADS
 
-    for name in ("clipart", "fashion"):
+    for name in ("clipart", "fashion", "textile"):
         click.echo(f"{name:14} comes along: {dataset_folder(name)}")
     for name, download in DOWNLOADS.items():
         click.echo(f"{name:14} {download.description}, checked by {download.check}: imgclass data get {name}")
