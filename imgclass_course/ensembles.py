@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Ensemble', 'fit_ensemble']
 
-# %% ../nbs/16_ensembles.ipynb #c3
+# %% ../nbs/16_ensembles.ipynb #5e97d9df
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 from .classifiers import Head
 from .foundation.errors import TrainingError
 
-# %% ../nbs/16_ensembles.ipynb #c22
+# %% ../nbs/16_ensembles.ipynb #f94ac8e5
 @dataclass(frozen=True, eq=False)
 class Ensemble:
     "Heads that are asked together, as one head."
@@ -32,7 +32,7 @@ class Ensemble:
             return np.mean(answers, axis=0)
         return self.judge.predict_proba(np.hstack(answers))
 
-# %% ../nbs/16_ensembles.ipynb #c43
+# %% ../nbs/16_ensembles.ipynb #1244e6da
 def fit_ensemble(
     members: Sequence[tuple[slice, Any]],  # the columns and the estimator of each
     X: np.ndarray,  # [n, d], the vectors
