@@ -230,13 +230,13 @@ def elpv(settings: Settings) -> list[Row]:
         return []
     command = module_command("benchmarks.elpv", "--elpv", settings.elpv)
     result = measure(with_cache_folder(settings.scratch / "cache", command)).result
-    rows = []
+    rows, cells = [], f"{sum(result['counts'].values()):,} cells"
     for name, (value, low, high) in result["ways"]["nothing"].items():
-        rows.append(Row(f"nothing done, {name}", value, "", detail=f"95 % interval {low:.3f} to {high:.3f}"))
+        rows.append(Row(f"nothing done, {name}", value, "", detail=f"95 % interval {low:.3f} to {high:.3f}, {cells}"))
     for way, gains in result["gains"].items():
         for name, (value, low, high) in gains.items():
-            detail = f"minus nothing's, 95 % interval {low:+.3f} to {high:+.3f}, same cells"
-            rows.append(Row(f"{way}, {name}", value, "", detail=detail))
+            detail = f"95 % interval {low:+.3f} to {high:+.3f}, same {cells}"
+            rows.append(Row(f"{way} minus nothing, {name}", value, "", detail=detail))
     return rows
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from .features import Features
 from .foundation.errors import CourseError, FeaturesError, TrainingError
+from .foundation.files import printable
 from .imbalance import class_counts, oversample, undersample
 
 Resampling = str | Callable[[Features], Features]  # one of `RESAMPLINGS`, or a function of your own
@@ -27,9 +28,9 @@ def resample(features: Features, how: Resampling = "none", to: int | None = None
     """Return features with other training rows; those of validation and test stay as they are.
 
     how: "under" and "cluster" leave out pictures of classes with more than `to` (default: what the class in the middle
-    has); "over", "smote" and "adasyn" bring classes up to `to` (default: what the largest has); "both" does one and then
-    the other (default: the middle); or a function from `Features` to `Features`. Raises a `CourseError` where that
-    cannot be done.
+    has); "over", "smote" and "adasyn" bring classes up to `to` (default: what the largest has, its augmented views
+    included); "both" does one and then the other (default: the middle); or a function from `Features` to `Features`.
+    Raises a `CourseError` where that cannot be done.
     """
     if callable(how):
         return how(features)
@@ -75,7 +76,7 @@ def _check_neighbours(how: str, counts: pd.Series) -> None:
         first, lonely = counts.index[counts < FEWEST][0], int((counts < FEWEST).sum())
         others = f" (as have {lonely - 1} others)" if lonely > 1 else ""
         raise TrainingError(
-            f"Class {first} has 1 training picture{others}, and {how} makes up pictures between two of a class: "
+            f"Class {printable(str(first))} has 1 training picture{others}, and {how} makes up pictures between two of a class: "
             "add pictures, or resample with 'over'."
         )
 

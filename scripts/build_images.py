@@ -38,6 +38,8 @@ CHOSEN = {
     "13_augmentation": 1,
     "14_fine_tuning": 5,
     "15_imbalance": 14,
+    "16_ensembles": 2,
+    "17_antialiasing": 1,
     "A1_engines": 4,
     "A2_backbones": 0,
 }

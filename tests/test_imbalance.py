@@ -139,6 +139,7 @@ def test_views_fill_up_rare_classes(tmp_path: Path) -> None:
     assert (train.rows["view"][train.y == 0] == 0).all()
     shown = train.rows[train.y == 1].value_counts(["path", "view"])
     assert (shown.xs(0, level="view") == 1).all() and len(shown) > before[1]
+    assert set(class_counts(resample(whole, "over"))) == {4 * before[0]}  # the common class keeps its views, too
     most = before[1] * 4
     assert len(oversample(whole, most).rows.query("label == 'rare' and split == 'train'").drop_duplicates()) == most
 
