@@ -9,6 +9,7 @@ Run it as `python -m benchmarks.fine_tuning --image_dir FOLDER`, of class folder
 import argparse
 import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -81,7 +82,11 @@ def measure_ways(table: pd.DataFrame, store: Path) -> dict[str, list[int]]:
     ways = {"last vectors": frozen(EMBEDDED)}
     ways |= {f"block {block}, average and maximum": frozen(f"{EMBEDDED}@block{block}") for block in BLOCKS}
     ways |= {f"tuned from {block}": tuned(block) for block in TUNED_FROM}
-    return {name: named_rightly(table, train) for name, train in ways.items()}
+    found = {}
+    for name, train in ways.items():
+        found[name] = named_rightly(table, train)
+        print(f"{name}: {sum(found[name])} of {len(table)}", file=sys.stderr, flush=True)
+    return found
 
 
 def time_epochs(table: pd.DataFrame, store: Path) -> dict[str, dict[str, list[float]]]:
