@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .foundation.assets import EMBEDDED
 from .foundation.errors import BackboneError
 from .foundation.keras_layers import cut_before, last_layer_of
 from .foundation.runners import Network
@@ -20,7 +21,7 @@ def keras_layers(network: Any, name: str) -> Callable[[int], "keras.Model"]:
     Raises `BackboneError` where it has no layers of Keras.
     """
     if not hasattr(network, "keras_model"):
-        raise BackboneError(f"{name} has no Keras layers: use an embedded network, or keras:NAME.")
+        raise BackboneError(f"{name} has no Keras layers: use {EMBEDDED} or keras:NAME.")
     return network.keras_model
 
 
