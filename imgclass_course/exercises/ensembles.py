@@ -50,8 +50,8 @@ def ceiling_and_floor(answer: Callable[[np.ndarray, np.ndarray], tuple[float, fl
             f"{where} the ceiling is {ceiling:.3f} and the floor {floor:.3f}; you return {found[0]:.3f}, {found[1]:.3f}."
         )
     return (
-        "Between floor and ceiling lies all that an ensemble can win or lose. If they are close, the members are too much "
-        "alike, and no way of asking them will help."
+        "Between floor and ceiling lies all that whoever takes the answer of one member can win or lose. If they are close, "
+        "the members are too much alike, and choosing among them will hardly help."
     )
 
 
