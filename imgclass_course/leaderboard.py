@@ -8,6 +8,7 @@ import os
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,8 +21,9 @@ from .bottlenecks import extract
 from .datasets import ImageFolder, as_image_folder, check_trainable
 from .features import Features
 from .foundation.assets import EFFICIENTNET, EMBEDDED
-from .foundation.errors import DatasetError, TrainingError
+from .foundation.errors import AugmentationError, DatasetError, TrainingError
 from .foundation.files import cache_folder
+from .foundation.imgaug_loading import load_imgaug
 from .foundation.progress import progress_bar
 from .foundation.store import BottleneckStore
 from .heads import ClassWeight
@@ -165,7 +167,7 @@ def compare(
     """Try candidates on pictures, given as for `retrain`, and recommend one. Raises a `CourseError` that says what to do.
 
     The first candidate is the default that others are compared with. Then the most accurate one is tried with balanced
-    class weights and with mirrored views. Pictures of the last split (test, else validation) have no part in the choice and
+    class weights and, where imgaug is installed, with mirrored views. Pictures of the last split (test, else validation) have no part in the choice and
     judge it; the others are named in five folds. What would not be done within `minutes` is not begun; the default always is.
     """
     if not (minutes > 0 and candidates):
@@ -183,8 +185,11 @@ def compare(
 
 
 def _variants(candidate: Candidate) -> Iterator[Candidate]:
+    """Yield a candidate with balanced weights and, where distortions are installed, with mirrored views."""
     yield replace(candidate, class_weight="balanced")
-    yield replace(candidate, flipped=True)
+    with suppress(AugmentationError):
+        load_imgaug()
+        yield replace(candidate, flipped=True)
 
 
 class _Budget:

@@ -87,7 +87,7 @@ def _import_imblearn() -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "imblearn":
             raise
-        raise CourseError("smote and adasyn need imbalanced-learn: pip install imbalanced-learn") from error
+        raise CourseError('smote and adasyn need imbalanced-learn: pip install "imgclass_course[course]"') from error
     return over_sampling
 
 

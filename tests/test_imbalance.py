@@ -222,7 +222,7 @@ def test_adasyn_does_as_smote_where_nothing_is_hard() -> None:
 
 def test_made_up_pictures_need_imbalanced_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "imblearn", None)
-    with pytest.raises(CourseError, match="pip install imbalanced-learn"):
+    with pytest.raises(CourseError, match="need imbalanced-learn: pip install"):
         check_resampling("smote", pd.Series({"a": 9, "b": 3}))
     check_resampling("over", pd.Series({"a": 9, "b": 3}))
 

@@ -12,7 +12,7 @@ from support import SMALL, encode, gradient, write_pictures
 
 from imgclass_course import leaderboard
 from imgclass_course.cli import main
-from imgclass_course.foundation.errors import BackboneError, DatasetError, TrainingError
+from imgclass_course.foundation.errors import AugmentationError, BackboneError, DatasetError, TrainingError
 from imgclass_course.intervals import Interval
 from imgclass_course.leaderboard import Candidate, Leaderboard, Tried, compare, corrected_accuracy
 
@@ -126,6 +126,17 @@ def test_budget_leaves_out_what_does_not_fit_but_never_the_default(folder: Path,
     board = compare(folder, candidates=FEW, bottleneck_dir=store, minutes=1e-4)
     assert [one.candidate for one in board.tried] == [FEW[0]]
     assert FEW[1].name in board.left_out and all(seconds > 0 for seconds in board.left_out.values())
+
+
+def test_without_imgaug_there_are_no_mirrored_views(
+    folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> None:
+        raise AugmentationError("Distortions need imgaug")
+
+    monkeypatch.setattr(leaderboard, "load_imgaug", missing)
+    board = compare(folder, candidates=FEW[1:], bottleneck_dir=store, minutes=60)
+    assert [one.candidate.flipped for one in board.tried] == [False, False] and not board.left_out
 
 
 @pytest.mark.parametrize("options", [{"minutes": 0}, {"minutes": float("nan")}, {"candidates": ()}])
