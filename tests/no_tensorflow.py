@@ -10,7 +10,10 @@ from collections.abc import Generator
 
 import pytest
 
-MODULES = "tensorflow|keras|tf_keras|tensorflow_hub|tensorboard|skimage|imgaug|cv2|IPython|nbclient|gradio|selenium|imblearn|xgboost"
+MODULES = (
+    "tensorflow|keras|tf_keras|tensorflow_hub|tensorboard|skimage|imgaug|cv2|IPython|nbclient|gradio|selenium|"
+    "imblearn|xgboost"
+)
 MISSING = re.compile(rf"No module named '({MODULES})|pip install \"(imgclass_course\[\w+\])")
 
 
