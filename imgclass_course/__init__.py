@@ -36,10 +36,7 @@ if TYPE_CHECKING:
 
 # TensorFlow reports its build and its every file at start-up; it reads this before it is imported. Errors stay visible.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# That Keras traces each new network once is no news either.
-logging.getLogger("tensorflow").addFilter(
-    lambda record: record.levelno >= logging.WARNING and "tf.function retracing" not in record.getMessage()
-)
+logging.getLogger("tensorflow").addFilter(lambda record: record.levelno >= logging.WARNING)
 
 try:
     __version__ = version("imgclass_course")

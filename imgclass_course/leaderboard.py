@@ -8,7 +8,6 @@ import os
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -187,9 +186,12 @@ def compare(
 def _variants(candidate: Candidate) -> Iterator[Candidate]:
     """Yield a candidate with balanced weights and, where distortions are installed, with mirrored views."""
     yield replace(candidate, class_weight="balanced")
-    with suppress(AugmentationError):
+    try:
         load_imgaug()
-        yield replace(candidate, flipped=True)
+    except AugmentationError as error:
+        warnings.warn(f"Mirrored views are not tried. {error}", stacklevel=3)
+        return
+    yield replace(candidate, flipped=True)
 
 
 class _Budget:

@@ -4,10 +4,12 @@ A training begins where a frozen one ended, so that the two can be compared, and
 """
 
 import hashlib
+import logging
 import math
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -154,11 +156,27 @@ def fine_tune(
     said = f"{needed / MEGABYTE:,.0f} MB of activations, {'kept' if kept else 'computed anew in each epoch'}"
     joint = _join(halves, head)
     training = _Training(joint, features, activations, batch_size, training_weights(features, class_weight), said)
-    history, best = training.run(epochs, learning_rate, seed)
+    with _expecting_to_trace():
+        history, best = training.run(epochs, learning_rate, seed)
     tuned = tuned_backbone(base, from_block, model)
     vectors = replace(features, X=training.vectors(halves.upper), backbone=tuned, weights=None)
     classifier = ImageClassifier(tuned, KerasHead(head), frozen.classifier.classes_)
     return FineTuning(classifier, vectors, history, best, frozen.choices, frozen=frozen, activations=said)
+
+
+@contextmanager
+def _expecting_to_trace() -> Iterator[None]:
+    """Leave out TensorFlow's warning that it traces again, while one network is trained: each new one is traced once."""
+    logger = logging.getLogger("tensorflow")
+
+    def keep(record: logging.LogRecord) -> bool:
+        return "tf.function retracing" not in record.getMessage()
+
+    logger.addFilter(keep)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keep)
 
 
 def _check_options(epochs: int, learning_rate: float, batch_size: int, activation_limit: float) -> None:

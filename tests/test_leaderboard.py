@@ -135,7 +135,8 @@ def test_without_imgaug_there_are_no_mirrored_views(
         raise AugmentationError("Distortions need imgaug")
 
     monkeypatch.setattr(leaderboard, "load_imgaug", missing)
-    board = compare(folder, candidates=FEW[1:], bottleneck_dir=store, minutes=60)
+    with pytest.warns(UserWarning, match="Mirrored views are not tried. Distortions need imgaug"):
+        board = compare(folder, candidates=FEW[1:], bottleneck_dir=store, minutes=60)
     assert [one.candidate.flipped for one in board.tried] == [False, False] and not board.left_out
 
 

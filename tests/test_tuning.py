@@ -1,6 +1,7 @@
 """Fine-tuning: what learns and what does not, activations out of the store, and what is said of what cannot be done."""
 
 import json
+import logging
 import shutil
 from pathlib import Path
 
@@ -121,6 +122,13 @@ def test_augmented_views_are_trained_on_too(frozen: Retraining, store: Path) -> 
     assert len(kept.features) == COUNT + 2 * train and len(kept.pictures("test")) == len(frozen.pictures("test"))
     anew = fine_tune(frozen, "block13", activation_limit=0, **options)
     assert np.allclose(kept.history, anew.history, atol=1e-4)
+
+
+def test_warnings_of_others_are_left_alone(frozen: Retraining, store: Path) -> None:
+    logger = logging.getLogger("tensorflow")
+    before = list(logger.filters)
+    fine_tune(frozen, "block13", epochs=1, bottleneck_dir=store)
+    assert logger.filters == before
 
 
 def test_class_weights_count(frozen: Retraining, store: Path) -> None:
