@@ -3,6 +3,7 @@
 The names are scikit-learn's. Evaluation, report, label, page and export take any `Classifier`.
 """
 
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -28,25 +29,35 @@ class Answer(str):
     picture: str  # its name: a path, or "picture 3"
     probabilities: dict[str, float]  # of every class, likeliest first; empty where the picture cannot be read
     problem: str  # why the picture cannot be read, or empty
+    distance: float  # to the nearest training picture, from 0 to 2; not a number where the classifier keeps none
+    none_of_these: bool  # whether it is farther than pictures of the known classes are
 
     def __new__(
-        cls, label: str = "", picture: str = "", probabilities: dict[str, float] | None = None, problem: str = ""
+        cls,
+        label: str = "",
+        picture: str = "",
+        probabilities: dict[str, float] | None = None,
+        problem: str = "",
+        distance: float = math.nan,
+        none_of_these: bool = False,
     ) -> "Answer":
         answer = super().__new__(cls, label)
         answer.picture, answer.probabilities, answer.problem = picture, probabilities or {}, problem
+        answer.distance, answer.none_of_these = distance, none_of_these
         return answer
 
     @property
     def probability(self) -> float:
         """Of the likeliest class; not a number where the picture cannot be read."""
-        return self.probabilities.get(str(self), float("nan"))
+        return self.probabilities.get(str(self), math.nan)
 
     def top(self, count: int = 5) -> list[tuple[str, float]]:
         """Return the likeliest classes with their probabilities, likeliest first."""
         return list(self.probabilities.items())[:count]
 
     def __repr__(self) -> str:
-        return f"<{os.path.basename(self.picture)}: {self.problem or f'{self} {self.probability:.2f}'}>"
+        doubt = ", perhaps none of these" if self.none_of_these else ""
+        return f"<{os.path.basename(self.picture)}: {self.problem or f'{self} {self.probability:.2f}{doubt}'}>"
 
 
 class Head(Protocol):
