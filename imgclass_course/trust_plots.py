@@ -132,3 +132,16 @@ def draw_sum(image: np.ndarray, heat: np.ndarray, bias: float) -> "Axes":
         axis.text(5.85, 1.8 - 0.35 * place, text, fontsize=FONT_SIZE - 1, weight="bold" if place == 2 else "normal")
     axis.set(xlim=(0, 6.8), ylim=(0, 2.9))
     return axis
+
+
+def plot_two_scores(
+    groups: Mapping[str, tuple[np.ndarray, np.ndarray]], labels: tuple[str, str], lines: tuple[float, float]
+) -> "Axes":
+    """Draw two numbers of each picture of a group as a point, with the thresholds of both; return the axes."""
+    (axis,) = panels([""], 3.4, xlabel=labels[0], ylabel=labels[1])
+    for (name, (across, up)), colour, marker in zip(groups.items(), ("blue", "orange", "pink"), "os^", strict=False):
+        axis.plot(across, up, marker, color=COLOURS[colour], markersize=5, alpha=0.7, label=name)
+    axis.axvline(lines[0], color=COLOURS["red"], linestyle="--")
+    axis.axhline(lines[1], color=COLOURS["red"], linestyle="--")
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    return axis
