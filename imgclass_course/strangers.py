@@ -56,7 +56,9 @@ def _textures() -> np.ndarray:
 
     starts = range(0, PATCHES * PATCH_SIZE, PATCH_SIZE)
     whole = [getattr(data, name)() for name in TEXTURES]
-    patches = [one[top : top + PATCH_SIZE, left : left + PATCH_SIZE] for one in whole for top in starts for left in starts]
+    patches = [
+        one[top : top + PATCH_SIZE, left : left + PATCH_SIZE] for one in whole for top in starts for left in starts
+    ]
     kinds = sorted(folder for folder in dataset_folder("textile").iterdir() if folder.is_dir())
     cloths = [path for kind in kinds for path in sorted(kind.iterdir())[:CLOTHS]]
     return np.stack([*map(_square, patches), *map(_read, cloths)])

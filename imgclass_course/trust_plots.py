@@ -76,7 +76,9 @@ def plot_rankings(found: Mapping[str, Sequence[np.ndarray]]) -> "Axes":
 
     A thin line is one ranking, the thick one the mean over them at equal recall.
     """
-    (axis,) = panels([""], 3.0, xlabel="recall: share of them found", ylabel="precision: share of\nthe looked-at", ylim=(0, 1.05))
+    (axis,) = panels(
+        [""], 3.0, xlabel="recall: share of them found", ylabel="precision: share of\nthe looked-at", ylim=(0, 1.05)
+    )
     recalls = np.linspace(0.04, 1, 25)
     for (name, rankings), colour in zip(found.items(), ORDER, strict=False):
         curves = []
@@ -125,7 +127,9 @@ def draw_sum(image: np.ndarray, heat: np.ndarray, bias: float) -> "Axes":
     cell = 2.5 / len(heat)
     axis.imshow(image, extent=(0.1, 2.6, 0.2, 2.7), zorder=0)
     largest = float(np.abs(heat).max())
-    draw_numbers(axis, heat, (3.0, 0.2), cell, text="{:.0f}", limits=(-largest, largest), colormap="RdBu_r", font_size=7)
+    draw_numbers(
+        axis, heat, (3.0, 0.2), cell, text="{:.0f}", limits=(-largest, largest), colormap="RdBu_r", font_size=7
+    )
     draw_arrow(axis, (5.55, 1.45), (5.75, 1.45))
     lines = (f"mean {heat.mean():+.2f}", f"bias {bias:+.2f}", f"= {heat.mean() + bias:.2f}")
     for place, text in enumerate(lines):
