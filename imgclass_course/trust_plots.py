@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 BINS = 30
 GREY_SHARE = 0.35  # of a picture that heat lies over
 STRONGEST = 0.85  # how opaque the warmest place is
+STEPS = 8  # of heat: with lines between them, one sees where it rises
 
 
 def plot_spread(groups: Mapping[str, np.ndarray], label: str, line: float | None = None) -> "Axes":
@@ -112,7 +113,8 @@ def heat_over(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
 
     size = (image.shape[1], image.shape[0])
     large = np.asarray(Image.fromarray(np.asarray(heat, np.float32)).resize(size, Image.Resampling.BICUBIC))
-    strength = STRONGEST * np.clip(np.abs(large) / max(float(np.abs(heat).max()), 1e-12), 0, 1)[..., None]
+    share = np.clip(np.abs(large) / max(float(np.abs(heat).max()), 1e-12), 0, 1)[..., None]
+    strength = STRONGEST * np.round(share * STEPS) / STEPS
     grey = np.repeat(image.mean(axis=2, keepdims=True) / 255, 3, axis=2)
     pale = 1 - GREY_SHARE - (1 - 2 * GREY_SHARE) * (1 - grey) + GREY_SHARE * grey
     ink = np.where(large[..., None] > 0, to_rgb(COLOURS["red"]), to_rgb(COLOURS["blue"]))

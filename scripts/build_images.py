@@ -40,6 +40,7 @@ CHOSEN = {
     "15_imbalance": 14,
     "16_ensembles": 2,
     "17_antialiasing": 1,
+    "18_trust": 24,
     "A1_engines": 4,
     "A2_backbones": 0,
 }
