@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .drawing import COLOURS, FONT_SIZE
-from .intervals import Interval
+from .drawing import COLOURS, FONT_SIZE, plot_intervals
+from .intervals import Accuracy, Interval
 from .rate_plots import ORDER, panels
 
 if TYPE_CHECKING:
@@ -41,17 +41,28 @@ def plot_spread(groups: Mapping[str, np.ndarray], label: str, line: float | None
     return axis
 
 
+def plot_means(found: Mapping[str, Interval], unit: str, reference: float | None = None) -> "Axes":
+    """Draw means with their intervals, one below the other, each in a colour of its own; return the axes."""
+    ranges = [(one.low, one.high) for one in found.values()]
+    means = [one.mean for one in found.values()]
+    return plot_intervals([*found], means, ranges, reference=reference, colours=ORDER, unit=unit)
+
+
 def plot_side_by_side(
-    found: Mapping[str, Mapping[str, Interval]], unit: str, reference: float | None = None, reference_label: str = ""
+    found: Mapping[str, Mapping[str, Interval | Accuracy]],
+    unit: str,
+    reference: float | None = None,
+    reference_label: str = "",
 ) -> "Axes":
     """Draw intervals by group and way, the ways of a group below each other in colours of their own; return the axes."""
     (axis,) = panels([""], 0.9 + 0.5 * len(found), xlabel=unit)
     ways = list(next(iter(found.values())))
     for row, group in enumerate(found.values()):
         for place, (way, one) in enumerate(group.items()):
+            value, (low, high) = (one.value, one.interval) if isinstance(one, Accuracy) else (one.mean, one[1:])
             height, colour = row + 0.28 * (place - (len(ways) - 1) / 2), COLOURS[ORDER[place]]
-            axis.plot([one.low, one.high], [height, height], color=colour, linewidth=3, alpha=0.5)
-            axis.plot(one.mean, height, "os^D"[place], color=colour, label=way if row == 0 else None)
+            axis.plot([low, high], [height, height], color=colour, linewidth=3, alpha=0.5)
+            axis.plot(value, height, "os^D"[place], color=colour, label=way if row == 0 else None)
     if reference is not None:
         axis.axvline(reference, color=COLOURS["grey"], linestyle="--", zorder=0)
         axis.text(reference, -0.62, f" {reference_label}", fontsize=FONT_SIZE - 1, va="center")
