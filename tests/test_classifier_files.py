@@ -124,13 +124,14 @@ def test_loaded_classifier_predicts_the_same(head: str, trained: Retraining, tmp
 def test_saved_folder_says_what_it_is(saved: Path, small_backbone: Backbone) -> None:
     assert (saved / "labels.txt").read_text(encoding="utf-8") == "blue\ngreen\nred\n"
     description = json.loads((saved / "classifier.json").read_text(encoding="utf-8"))
-    assert (description["format"], description["fingerprint"]) == (2, small_backbone.fingerprint)
+    assert (description["format"], description["fingerprint"]) == (3, small_backbone.fingerprint)
     assert (description["backbone"], description["image_size"]) == (SMALL, 128)
     assert {"imgclass_course", "keras", "pillow"} <= set(description["versions"])
     for entry in description["files"].values():
         assert hashlib.sha256((saved / entry["name"]).read_bytes()).hexdigest() == entry["sha256"]
     names = sorted(path.name.split("-")[0] for path in saved.iterdir())
-    assert names == ["classifier.json", "head", "labels.txt", "metrics.json", "model", "report.html"]
+    own = ["classifier.json", "head", "known", "labels.txt", "metrics.json", "model", "places", "report.html"]
+    assert names == own
 
 
 def test_saving_over_an_older_one_leaves_one_classifier(trained: Retraining, saved: Path) -> None:
