@@ -43,7 +43,7 @@ class SavedClassifier(PictureClassifier):
         outcomes = [row if isinstance(row, Exception) else row[:count] for row in found]
         return outcomes, measured_distances(self.known, vectors)
 
-    def activation_map(self, picture: PictureSource, label: str = "") -> np.ndarray:
+    def activation_map(self, picture: PictureSource | Picture, label: str = "") -> np.ndarray:
         """Return what each place of a picture adds to the score of a class [h, w] float32; by default of the likeliest one.
 
         It is exact: its mean is the class's score, less a number that is the same for all pictures (Zhou 2016,
