@@ -16,7 +16,8 @@ import pandas as pd
 from .backbones import Backbone, load_backbone
 from .bottlenecks import extract
 from .classifiers import Head, ImageClassifier
-from .datasets import ImageFolder, as_image_folder, check_trainable
+from .datasets import ImageFolder, check_trainable
+from .decided_folder import as_decided_folder
 from .features import Features
 from .foundation.errors import TrainingError
 from .foundation.files import cache_folder, printable
@@ -163,6 +164,7 @@ def retrain(
     resample_to: int | None = None,
     adjust_prior: bool = False,
     callbacks: Any = (),
+    decisions: bool = True,
     **options: Any,
 ) -> Retraining:
     """Train a classifier of pictures. Raises a `CourseError` that says what to do.
@@ -173,13 +175,15 @@ def retrain(
     times each. `resample` and `resample_to` change the rows that are trained on, as for `resampling.resample`; what is
     measured stays as it is. `adjust_prior` makes the answers those of a world in which all classes are equally common
     (see `adjust_for_prior`). `seed` is that of the split and of the training. `callbacks` are Keras's, or a function from
-    `Features` to them.
+    `Features` to them. The file of decisions in a folder that is given by its path is obeyed (see `imgclass_course.decisions`),
+    unless `decisions` is False.
     """
     check_options(head, options | ({"callbacks": callbacks} if callbacks else {}), FIT_OPTIONS)
     views = _check_views(augmentation, views)
     backbone = load_backbone(backbone)
     with BottleneckStore(bottleneck_dir or cache_folder() / "bottlenecks") as store:
-        folder = as_image_folder(pictures, labels, validation_percentage, testing_percentage, seed, catalogue=store)
+        shares = (validation_percentage, testing_percentage, seed)
+        folder = as_decided_folder(pictures, labels, *shares, catalogue=store, decisions=decisions)
         check_trainable(folder)
         check_resampling(resample, folder.counts()["train"], resample_to, views)
         features = extract(folder, backbone=backbone, store=store, augmentation=augmentation, views=views)
