@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..evaluation import CURVES_SIZE, Advice, Evaluation, confusion_shares, draw_curves, most_confused, worst_mistakes
-from ..foundation.errors import ImageError
 from ..foundation.files import assets_folder, printable, write_text_whole
 from ..foundation.pictures import Picture, Pictures, PictureSource, as_pictures
 from ..foundation.progress import progress_bar
 from ..foundation.threads import map_in_threads
 from .confusion_cells import Cell, confusion_cells
+from .small_pictures import small_jpeg
 
 if TYPE_CHECKING:
     import jinja2
@@ -82,14 +82,8 @@ def thumbnail(picture: PictureSource | Picture, size: int = THUMBNAIL_SIZE) -> s
 
     `size` is the most that its longer side may have, in pixels.
     """
-    try:
-        image = next(as_pictures(picture)).image(size)
-    except (ImageError, OSError):
-        return ""
-    image.thumbnail((size, size))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=80)
-    return _data_url(buffer.getvalue(), "jpeg")
+    content = small_jpeg(next(as_pictures(picture)), size)
+    return _data_url(content, "jpeg") if content else ""
 
 
 def _training(history: pd.DataFrame | None) -> dict[str, Any]:
