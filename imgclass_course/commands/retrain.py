@@ -23,6 +23,7 @@ from .options import (
     data_options,
     minutes,
     options,
+    print_decisions,
     print_problems,
 )
 
@@ -219,7 +220,7 @@ def _choose_best(folder: Path, flags: dict[str, Any]) -> dict[str, Any]:
     from imgclass_course.leaderboard import FLIPPED_VIEWS, compare
 
     shared = ("minutes", "bottleneck_dir", "validation_percentage", "testing_percentage", "seed")
-    board = compare(folder, **{name: flags[name] for name in shared})
+    board = compare(folder, **{name: flags[name] for name in shared}, decisions=not flags["ignore_decisions"])
     print_leaderboard(board)
     best = board.best.candidate
     views = {"flip_left_right": True, "augmented_views": FLIPPED_VIEWS} if best.flipped else {}
@@ -244,6 +245,7 @@ def _retrain(folder: Path, flags: dict[str, Any]) -> "Retraining":
         validation_percentage=flags["validation_percentage"],
         testing_percentage=flags["testing_percentage"],
         seed=flags["seed"],
+        decisions=not flags["ignore_decisions"],
         augmentation=_augmentation(flags),
         views=flags["augmented_views"],
         resample=flags["resample"],
@@ -390,7 +392,8 @@ def _print_result(result: "Retraining", flags: dict[str, Any]) -> None:
         _print_unmeasured(counts.index[counts[name] == 0], name)
     made = f"Inner activations ({result.activations})" if isinstance(result, FineTuning) else "Bottlenecks"
     click.echo(f"{made}: {features.reused} from the store, {features.computed} computed")
-    print_problems(list(result.folder.problems.itertuples(index=False)), SHOWN_PROBLEMS)
+    print_decisions(result.folder.decided)
+    print_problems(list(result.folder.unreadable.itertuples(index=False)), SHOWN_PROBLEMS)
     click.echo(f"Accuracy on {split} pictures: {evaluation.accuracy}")
     if isinstance(result, FineTuning):
         click.echo(f"Before fine-tuning: {result.frozen.evaluate(split).accuracy}; after it, {result.comparison(split)}")

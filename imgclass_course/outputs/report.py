@@ -1,6 +1,7 @@
 """A page on a classifier, complete in one HTML file: what was measured, the worst mistakes, and what to do next.
 
-File names and classes come from strangers: the template escapes every one, and its policy forbids scripts.
+File names and classes come from strangers: the template escapes every one, and its policy forbids scripts. What a click on
+the confusion matrix shows is there from the beginning; the style shows what the address names (`:target`).
 """
 
 import base64
@@ -13,17 +14,19 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..evaluation import CURVES_SIZE, Advice, Evaluation, confusion_shares, draw_curves, most_confused, worst_mistakes
-from ..foundation.errors import ImageError
 from ..foundation.files import assets_folder, printable, write_text_whole
 from ..foundation.pictures import Picture, Pictures, PictureSource, as_pictures
 from ..foundation.progress import progress_bar
 from ..foundation.threads import map_in_threads
+from .confusion_cells import Cell, confusion_cells
+from .small_pictures import small_jpeg
 
 if TYPE_CHECKING:
     import jinja2
 
 MEASURES = {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}  # in words
 THUMBNAIL_SIZE = 160  # pixels of the longer side
+CELL_SIZE = 96  # the same, of the pictures behind the confusion matrix
 
 
 def write_report(
@@ -50,7 +53,11 @@ def write_report(
     confusion, advice = evaluation.confusion(), advice or Advice()
     worst = worst_mistakes(evaluation, top).tolist()
     shown = [*as_pictures([picture for picture, _ in advice.pictures]), *(given[row] for row in worst)]
-    urls = list(progress_bar(map_in_threads(thumbnail, shown), "Report", "pictures", len(shown)))
+    cells = confusion_cells(evaluation)
+    sizes = [(picture, THUMBNAIL_SIZE) for picture in shown]
+    sizes += [(given[row], CELL_SIZE) for cell in cells.values() for row in cell.rows]
+    made = map_in_threads(lambda one: thumbnail(*one), sizes)
+    urls = list(progress_bar(made, "Report", "pictures", len(sizes)))
     first = len(advice.pictures)  # of the mistakes
     page = _template().render(
         title=title,
@@ -59,6 +66,7 @@ def write_report(
         advice=advice.sentences,
         suspects=_suspects(advice, shown, urls),
         confusion=confusion,
+        cells=_behind(cells, evaluation, urls[len(shown) :], given),
         shares=confusion_shares(confusion),
         confused=most_confused(confusion).to_dict("records"),
         scores=evaluation.scores(),
@@ -69,16 +77,13 @@ def write_report(
     write_text_whole(Path(path), page)
 
 
-def thumbnail(picture: PictureSource | Picture) -> str:
-    """Return a small JPEG of a picture as a `data:` URL, empty where the picture cannot be read (any more)."""
-    try:
-        image = next(as_pictures(picture)).image(THUMBNAIL_SIZE)
-    except (ImageError, OSError):
-        return ""
-    image.thumbnail((THUMBNAIL_SIZE, THUMBNAIL_SIZE))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=80)
-    return _data_url(buffer.getvalue(), "jpeg")
+def thumbnail(picture: PictureSource | Picture, size: int = THUMBNAIL_SIZE) -> str:
+    """Return a small JPEG of a picture as a `data:` URL, empty where the picture cannot be read (any more).
+
+    `size` is the most that its longer side may have, in pixels.
+    """
+    content = small_jpeg(next(as_pictures(picture)), size)
+    return _data_url(content, "jpeg") if content else ""
 
 
 def _training(history: pd.DataFrame | None) -> dict[str, Any]:
@@ -124,6 +129,22 @@ def _suspects(advice: Advice, shown: list[Picture], urls: list[str]) -> list[tup
     return [(urls[place], Path(shown[place].name).name, caption) for place, caption in enumerate(captions)]
 
 
+def _behind(
+    cells: dict[tuple[int, int], Cell], evaluation: Evaluation, urls: list[str], given: list[Picture]
+) -> dict[tuple[int, int], tuple[Cell, list[tuple[str, str, str]]]]:
+    """Return each cell with small picture, file name and sureness of what it shows; `urls` are in the order of the cells."""
+    left = iter(urls)
+    return {
+        place: (cell, [(next(left), Path(given[row].name).name, _sureness(evaluation, row)) for row in cell.rows])
+        for place, cell in cells.items()
+    }
+
+
+def _sureness(evaluation: Evaluation, row: int) -> str:
+    unread = evaluation.predicted[row] < 0
+    return "it cannot be read" if unread else f"{evaluation.probabilities[row].max():.0%}"
+
+
 def _mistake(evaluation: Evaluation, row: int, url: str, picture: Picture) -> dict[str, str]:
     """Return what the page says of one wrong answer."""
     unread = evaluation.predicted[row] < 0
@@ -132,5 +153,5 @@ def _mistake(evaluation: Evaluation, row: int, url: str, picture: Picture) -> di
         "name": Path(picture.name).name,
         "label": evaluation.classes[evaluation.labels[row]],
         "predicted": "nothing" if unread else evaluation.answers[row],
-        "probability": "it cannot be read" if unread else f"{evaluation.probabilities[row].max():.0%}",
+        "probability": _sureness(evaluation, row),
     }

@@ -43,6 +43,7 @@ def metrics(result: Retraining, test_limit: int = -1) -> dict[str, Any]:
         "backbone": result.classifier.backbone.name,
         **training_facts(result),
         "bottlenecks": {"reused": result.features.reused, "computed": result.features.computed},
+        "decisions": result.folder.decided,
         "left_out": {printable(path): problem for path, problem in result.folder.problems.itertuples(index=False)},
     }
 
@@ -98,7 +99,7 @@ def save_run(
         f"Classifier of {name}",
         facts,
         None if result.history.empty else result.history,
-        result.folder.problems,
+        result.folder.unreadable,
         advice=advice,
     )
 
@@ -110,6 +111,7 @@ def _facts(result: Retraining, measured: int) -> dict[str, str]:
         "measured on": f"{measured} {result.final_split} pictures",
         "classes": ", ".join(result.classifier.classes_),
         "pictures": ", ".join(f"{count} {name}" for name, count in counts.items()),
+        **({"decisions obeyed": result.folder.decided} if result.folder.decided else {}),
         "backbone": f"{backbone.name} ({' and '.join(str(part.image_size) for part in backbone.parts)} pixels)",
         **{name.replace("_", " "): str(value) for name, value in training_facts(result).items()},
     }

@@ -54,12 +54,12 @@ class SavedClassifier(PictureClassifier):
             raise ClassifierError(
                 "This classifier does not say where it looked: it is no dense layer after an average."
             )
-        label = label or str(self.predict(picture))
         if label and label not in self.classes_:
             raise ClassifierError(f"There is no class {label!r}; there are {', '.join(self.classes_)}.")
         pixels = PictureLoader(self.image_size)(next(as_pictures(picture)))
-        maps = self._maps_runner.run(pixels)
-        return class_activation_map(maps, self.class_weights[:, list(self.classes_).index(label)])
+        likeliest = int(self.runner.run(pixels)[: len(self.classes_)].argmax())
+        number = list(self.classes_).index(label) if label else likeliest
+        return class_activation_map(self._maps_runner.run(pixels), self.class_weights[:, number])
 
     @cached_property
     def _maps_runner(self) -> LiteRTRunner:
