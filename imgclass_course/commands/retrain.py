@@ -363,12 +363,14 @@ def _write_outputs(result: "Retraining", flags: dict[str, Any]) -> None:
     from imgclass_course.outputs.advice import advise
     from imgclass_course.outputs.classifier_files import LABELS
     from imgclass_course.outputs.run_files import export_saved_model, save_run
+    from imgclass_course.outputs.trust import examine
 
     with ThreadPoolExecutor(1) as pool:
         advice = pool.submit(advise, result)  # NumPy computes while the library of the report's drawings is loaded
         if result.history.index.name == "steps":
             import matplotlib.figure  # noqa: F401
-    save_run(result, flags["output_graph"], flags["report"], flags["test_batch_size"], advice.result())
+    trust = examine(result, flags["bottleneck_dir"])
+    save_run(result, flags["output_graph"], flags["report"], flags["test_batch_size"], advice.result(), trust)
     if flags["output_labels"]:
         write_whole(flags["output_labels"], lambda path: shutil.copyfile(flags["output_graph"] / LABELS, path))
     if flags["saved_model_dir"]:
