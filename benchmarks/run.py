@@ -240,6 +240,38 @@ def elpv(settings: Settings) -> list[Row]:
     return rows
 
 
+def strangers(settings: Settings) -> list[Row]:
+    """Whether pictures of nothing that a classifier knows are noticed, against its largest probability, and the cost."""
+    if settings.validation_dir is None:
+        print("strangers is left out: it needs --validation_dir", file=sys.stderr)
+        return []
+    folders = ["--image_dir", settings.image_dir, "--held_out", settings.validation_dir]
+    emoji = ["--emoji", settings.emoji] if settings.emoji else []
+    command = module_command("benchmarks.strangers", *folders, *emoji)
+    result = measure(with_cache_folder(settings.scratch / "cache", command)).result
+    alarms, rows = result["false alarms"], []
+    for kind, found in result["kinds"].items():
+        (value, low, high), control, more = found["distance"], found["probability"][0], found["difference"]
+        target = Target(0.9) if kind in ("drawings", "emoji") else None
+        detail = f"[{low:.3f}, {high:.3f}]; largest probability {control:.3f}, difference {more[0]:+.3f} [{more[1]:+.3f}, {more[2]:+.3f}]"
+        told = f"{found['told']['count']} of {found['pictures']} called none of these"
+        rows.append(Row(f"{kind}, by distance", value, "area under the ROC curve", target, f"{detail}; {told}"))
+    detail = wilson_detail(alarms["count"], alarms["n"])
+    rows.append(Row("held-out pictures called none of these, 0.05 allowed", alarms["value"], "", detail=detail))
+    for name in ("one by one", "at once"):
+        limit = Target(0.05, at_least=False)
+        rows.append(
+            Row(
+                f"cost of asking, {name}",
+                result["cost"][f"{name}, cost"],
+                "",
+                limit,
+                f"{result['cost'][f'{name}, ms']:.1f} ms a picture",
+            )
+        )
+    return rows
+
+
 def fashion(settings: Settings) -> list[Row]:
     """A network with few parameters, trained on all of Fashion-MNIST; left out where the data set is not there."""
     if not settings.fashion_dir.is_dir():
@@ -269,6 +301,7 @@ MEASUREMENTS: dict[str, tuple[str, Measurement]] = {
     "fine_tuning": ("Pictures far from ImageNet: earlier activations, and networks that learn", fine_tuning),
     "comparison": (f"imgclass compare, with {COMPARISON_MINUTES} minutes", comparison),
     "elpv": ("Unequal classes: solar cells (ELPV), five folds", elpv),
+    "strangers": ("None of these: pictures of nothing that a classifier knows", strangers),
     "clipart": ("Few pictures: the drawings that come along", clipart),
     "fashion": ("All of Fashion-MNIST: a network with under 100,000 parameters", fashion),
     "starting": ("Start-up", starting),
@@ -283,6 +316,7 @@ def parse_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--textile_dir", type=Path, help="simulated cloth, see README.md")
     parser.add_argument("--fashion_dir", type=Path, default=FASHION_FOLDER, help="the four files of all Fashion-MNIST")
     parser.add_argument("--elpv", type=Path, help="the wheel of PyPI's elpv-dataset, or its unpacked folder")
+    parser.add_argument("--emoji", type=Path, help="a folder of emoji, see strangers.py")
     parser.add_argument("--first_version", type=Path, help="a checkout of the first version, for `make run`")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/RESULTS.md"))
     parser.add_argument("--repeats", type=int, default=3, help="interleaved runs per contender")
@@ -301,7 +335,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="imgclass_bench_") as scratch:
             validation_dir = flags.validation_dir and flags.validation_dir.resolve()
             folders = (flags.image_dir.resolve(), validation_dir, Path(scratch))
-            optional = (flags.first_version, flags.textile_dir, flags.elpv)
+            optional = (flags.first_version, flags.textile_dir, flags.elpv, flags.emoji)
             others = (flags.fashion_dir.resolve(), *(folder and folder.resolve() for folder in optional))
             rows = measurement(Settings(*folders, flags.repeats, *others))
         if rows:  # what is left out keeps its earlier section
