@@ -241,7 +241,7 @@ def elpv(settings: Settings) -> list[Row]:
 
 
 def strangers(settings: Settings) -> list[Row]:
-    """Whether pictures of nothing that a classifier knows are noticed, against its largest probability, and the cost."""
+    """Whether pictures of nothing that a classifier knows are noticed, against its largest probability; the cost."""
     if settings.validation_dir is None:
         print("strangers is left out: it needs --validation_dir", file=sys.stderr)
         return []
@@ -251,11 +251,12 @@ def strangers(settings: Settings) -> list[Row]:
     result = measure(with_cache_folder(settings.scratch / "cache", command)).result
     alarms, rows = result["false alarms"], []
     for kind, found in result["kinds"].items():
-        (value, low, high), control, more = found["distance"], found["probability"][0], found["difference"]
+        (value, low, high), control, (more, *interval) = found["distance"], found["probability"][0], found["difference"]
         target = Target(0.9) if kind in ("drawings", "emoji") else None
-        detail = f"[{low:.3f}, {high:.3f}]; largest probability {control:.3f}, difference {more[0]:+.3f} [{more[1]:+.3f}, {more[2]:+.3f}]"
+        gain = f"largest probability {control:.3f}, difference {more:+.3f} [{interval[0]:+.3f}, {interval[1]:+.3f}]"
         told = f"{found['told']['count']} of {found['pictures']} called none of these"
-        rows.append(Row(f"{kind}, by distance", value, "area under the ROC curve", target, f"{detail}; {told}"))
+        detail = f"[{low:.3f}, {high:.3f}]; {gain}; {told}"
+        rows.append(Row(f"{kind}, by distance", value, "area under the ROC curve", target, detail))
     detail = wilson_detail(alarms["count"], alarms["n"])
     rows.append(Row("held-out pictures called none of these, 0.05 allowed", alarms["value"], "", detail=detail))
     for name in ("one by one", "at once"):

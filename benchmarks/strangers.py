@@ -1,9 +1,9 @@
-"""Does a classifier notice pictures of nothing that it knows, how often does it doubt the others, and what does that cost?
+"""Does a classifier notice pictures of nothing that it knows, how often does it doubt others, and what does that cost?
 
     python -m benchmarks.strangers --image_dir FOLDER/train --held_out FOLDER/validation [--emoji FOLDER]
 
-The strangers come along (drawings, woven cloth, faces of a font, noise; with scikit-image also photos and textures), but for
-the emoji: any folder of pictures. Google's were taken, 64 pixels wide, from npm's `emoji-datasource-google` 16.0.0:
+The strangers come along (photos, textures, drawings, faces of a font, noise), but for the emoji: any folder of pictures.
+Google's were taken, 64 pixels wide, from npm's `emoji-datasource-google` 16.0.0:
 
     npm pack emoji-datasource-google@16.0.0 && tar xzf emoji-datasource-google-16.0.0.tgz package/img/google/64
 
@@ -53,14 +53,14 @@ def kinds_of_strangers(emoji: Path | None) -> dict[str, Any]:
 
 
 def measure(classifier: SavedClassifier, pictures: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distance [n] of each picture, one minus its largest probability [n], and whether it is called none of these [n]."""
+    """Distance [n] of each picture, one minus its largest probability [n], and whether it is none of these [n]."""
     answers = [answer for answer in classifier.predict(pictures) if not answer.problem]
     told = np.array([answer.none_of_these for answer in answers])
     return np.array([answer.distance for answer in answers]), 1 - np.array([a.probability for a in answers]), told
 
 
 def compare(classifier: SavedClassifier, own: Sequence[Path], emoji: Path | None) -> dict[str, Any]:
-    """For each kind: the area under the ROC curve by distance and by probability, their difference, and the share told."""
+    """For each kind: the area under the ROC curve by distance and by probability, the difference, and the share told."""
     distances, doubts, told = measure(classifier, own)
     found: dict[str, Any] = {"false alarms": _share(told), "kinds": {}}
     for kind, pictures in kinds_of_strangers(emoji).items():
@@ -82,7 +82,7 @@ def _share(which: np.ndarray) -> dict[str, Any]:
 
 
 def cost(classifier: SavedClassifier, pictures: Sequence[Path]) -> dict[str, float]:
-    """Seconds per picture with and without the question, in turns, and the median of the ratios: one by one and at once."""
+    """Seconds per picture with and without the question, in turns, and the median of the ratios."""
     without = replace(classifier, known=None, runner=classifier.runner.with_outputs(0))
     found: dict[str, float] = {}
     for name, run in {"one by one": _one_by_one, "at once": _at_once}.items():
