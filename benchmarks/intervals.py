@@ -24,6 +24,6 @@ def paired_detail(first: list[int], second: list[int]) -> str:
 
 
 def seeds_detail(values: list[float]) -> str:
-    """The 95 % interval of a mean over draws of the same pictures (Student's): about other draws, not other pictures."""
+    """The 95 % interval of a mean over draws (Student's): about other draws of the same pictures, not about others."""
     interval = resampled_interval(values, 0)
     return f"95 % interval {interval.low:.3f} to {interval.high:.3f}, {len(values)} draws"
