@@ -155,4 +155,12 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                           'imgclass_course.training.BestCheckpoint.update': ( 'training_runs.html#bestcheckpoint.update',
                                                                                               'imgclass_course/training.py'),
                                           'imgclass_course.training.new_run_folder': ( 'training_runs.html#new_run_folder',
-                                                                                       'imgclass_course/training.py')}}}
+                                                                                       'imgclass_course/training.py')},
+            'imgclass_course.trust': { 'imgclass_course.trust.class_activation_map': ( 'trust.html#class_activation_map',
+                                                                                       'imgclass_course/trust.py'),
+                                       'imgclass_course.trust.grad_cam': ('trust.html#grad_cam', 'imgclass_course/trust.py'),
+                                       'imgclass_course.trust.nearest_distances': ( 'trust.html#nearest_distances',
+                                                                                    'imgclass_course/trust.py'),
+                                       'imgclass_course.trust.occlusion_map': ('trust.html#occlusion_map', 'imgclass_course/trust.py'),
+                                       'imgclass_course.trust.threshold_at': ('trust.html#threshold_at', 'imgclass_course/trust.py'),
+                                       'imgclass_course.trust.unit_vectors': ('trust.html#unit_vectors', 'imgclass_course/trust.py')}}}

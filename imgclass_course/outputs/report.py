@@ -13,13 +13,27 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..evaluation import CURVES_SIZE, Advice, Evaluation, confusion_shares, draw_curves, most_confused, worst_mistakes
+from ..evaluation import (
+    CURVES_SIZE,
+    Advice,
+    Evaluation,
+    confusion_shares,
+    draw_curves,
+    draw_reliability,
+    most_confused,
+    reliability,
+    worst_mistakes,
+)
+from ..foundation.errors import ImageError
 from ..foundation.files import assets_folder, printable, write_text_whole
 from ..foundation.pictures import Picture, Pictures, PictureSource, as_pictures
 from ..foundation.progress import progress_bar
 from ..foundation.threads import map_in_threads
 from .confusion_cells import Cell, confusion_cells
+from .saved_classifier import SavedClassifier
 from .small_pictures import small_jpeg
+from .spotlight import looked_at
+from .trust import Trust
 
 if TYPE_CHECKING:
     import jinja2
@@ -39,12 +53,15 @@ def write_report(
     problems: pd.DataFrame | None = None,
     top: int = 24,
     advice: Advice | None = None,
+    trust: Trust | None = None,
+    classifier: SavedClassifier | None = None,
 ) -> None:
     """Write a page on a classifier to the HTML file `path`, whole or not at all.
 
     `pictures` are those of the evaluation, in its order; one that is gone leaves an empty place. `facts` are more names and
     values to show, `history` is drawn, or is a table where its index is no step, `problems` has the columns path and problem, of files that were
-    left out, and `top` says how many of the worst mistakes are shown. Raises `ValueError` where the number of pictures is
+    left out, and `top` says how many of the worst mistakes are shown; with a `classifier` also what spoke for each wrong
+    answer. `trust` is what was found out about its probabilities, and about pictures of nothing that it knows. Raises `ValueError` where the number of pictures is
     not that of the evaluation, and the `OSError` of a file that cannot be written.
     """
     given = list(as_pictures(pictures))
@@ -59,6 +76,7 @@ def write_report(
     made = map_in_threads(lambda one: thumbnail(*one), sizes)
     urls = list(progress_bar(made, "Report", "pictures", len(sizes)))
     first = len(advice.pictures)  # of the mistakes
+    bright = _spotlights(classifier, evaluation, [(row, given[row]) for row in worst])
     page = _template().render(
         title=title,
         accuracy=str(evaluation.accuracy),
@@ -71,7 +89,13 @@ def write_report(
         confused=most_confused(confusion).to_dict("records"),
         scores=evaluation.scores(),
         **_training(history),
-        mistakes=[_mistake(evaluation, row, urls[place], given[row]) for place, row in enumerate(worst, first)],
+        trust=trust,
+        reliability="" if trust is None else _reliability_url(evaluation),
+        bright=any(bright.values()),
+        mistakes=[
+            _mistake(evaluation, row, urls[place], given[row]) | {"bright": bright.get(row, "")}
+            for place, row in enumerate(worst, first)
+        ],
         problems=[] if problems is None else [(printable(name), why) for name, why in problems.itertuples(index=False)],
     )
     write_text_whole(Path(path), page)
@@ -84,6 +108,30 @@ def thumbnail(picture: PictureSource | Picture, size: int = THUMBNAIL_SIZE) -> s
     """
     content = small_jpeg(next(as_pictures(picture)), size)
     return _data_url(content, "jpeg") if content else ""
+
+
+def _spotlights(
+    classifier: SavedClassifier | None, evaluation: Evaluation, wrong: list[tuple[int, Picture]]
+) -> dict[int, str]:
+    """Return what spoke for each wrong answer, as `data:` URLs by row; nothing where the classifier cannot tell."""
+    if classifier is None or classifier.class_weights is None:
+        return {}
+    return {row: _spotlight_url(classifier, picture, evaluation.predicted[row]) for row, picture in wrong}
+
+
+def _spotlight_url(classifier: SavedClassifier, picture: Picture, predicted: int) -> str:
+    """Return the picture, bright where it spoke for a class; empty where it cannot be read (any more)."""
+    if predicted < 0:
+        return ""
+    try:
+        image = looked_at(classifier, picture, THUMBNAIL_SIZE, classifier.classes_[predicted])
+    except (ImageError, OSError):
+        return ""
+    if image is None:
+        return ""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=80)
+    return _data_url(buffer.getvalue(), "jpeg")
 
 
 def _training(history: pd.DataFrame | None) -> dict[str, Any]:
@@ -102,6 +150,17 @@ def _curves_url(history: pd.DataFrame) -> str:
     buffer = io.BytesIO()
     figure = Figure(CURVES_SIZE)
     draw_curves(figure, history)
+    figure.savefig(buffer, format="svg")
+    return _data_url(buffer.getvalue(), "svg+xml")
+
+
+def _reliability_url(evaluation: Evaluation) -> str:
+    """Return how often answers were right, by how sure they were, as the `data:` URL of an SVG."""
+    from matplotlib.figure import Figure
+
+    buffer = io.BytesIO()
+    figure = Figure((4.2, 4.2), layout="constrained")
+    draw_reliability(figure.subplots(), reliability(evaluation))
     figure.savefig(buffer, format="svg")
     return _data_url(buffer.getvalue(), "svg+xml")
 
