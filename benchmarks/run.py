@@ -228,19 +228,25 @@ def label_errors(settings: Settings) -> list[Row]:
     folders = [folder for folder in (settings.image_dir, settings.validation_dir) if folder]
     command = module_command("benchmarks.label_errors", "--image_dir", *folders)
     result = measure(with_cache_folder(settings.scratch / "cache", command)).result
+    return label_error_rows(result["pictures"], result["draws"])
+
+
+def label_error_rows(pictures: int, draws_of: dict[str, list[dict[str, dict[str, float]]]]) -> list[Row]:
+    """What each way found of planted labels, and how it differs from the first way in the same draws."""
     rows = []
-    for flip, draws in result["draws"].items():
-        default = next(iter(draws[0]))
-        for way in draws[0]:
-            for name in ("average precision", "precision", "recall", "recall of the first 10 %"):
+    for flip, draws in draws_of.items():
+        first, *others = draws[0]
+        for way in (first, *others):
+            for name in ("average precision", "recall of the first 10 %", "precision", "recall"):
+                if name not in draws[0][way]:
+                    continue
                 values = [draw[way][name] for draw in draws]
-                detail = seeds_detail(values)
-                if way != default:
-                    gains = [draw[way][name] - draw[default][name] for draw in draws]
-                    detail += f"; minus {default}: {mean(gains):+.3f}, {seeds_detail(gains)}"
-                rows.append(Row(f"{flip}: {way}, {name}", mean(values), "", None, detail))
+                gains = [draw[way][name] - draw[first][name] for draw in draws]
+                more = f"; minus {first}: {mean(gains):+.3f}, {seeds_detail(gains)}" if way != first else ""
+                rows.append(Row(f"{flip}: {way}, {name}", mean(values), "", None, f"{seeds_detail(values)}{more}"))
             named, seconds = (median(draw[way][name] for draw in draws) for name in ("named", "seconds"))
-            rows.append(Row(f"{flip}: {way}, pictures named", named, "", None, f"median; {seconds:.1f} s"))
+            detail = f"median, of {pictures:,} pictures; {seconds:.1f} s"
+            rows.append(Row(f"{flip}: {way}, pictures named", named, "", None, detail))
     return rows
 
 
