@@ -25,7 +25,7 @@ from benchmarks.contenders import (
     seconds_row,
     with_cache_folder,
 )
-from benchmarks.intervals import paired_detail, wilson_detail
+from benchmarks.intervals import paired_detail, seeds_detail, wilson_detail
 from benchmarks.processes import Measured, interleaved, measure, median_result, module_command
 from benchmarks.report import Row, Target, section, write_markdown
 from benchmarks.whole_commands import labelling, retraining, starting, whole_run
@@ -223,6 +223,33 @@ def comparison(settings: Settings) -> list[Row]:
     return rows
 
 
+def label_errors(settings: Settings) -> list[Row]:
+    """Labels planted wrong on image_dir and validation_dir together: our rule and cleanlab look for them."""
+    folders = [folder for folder in (settings.image_dir, settings.validation_dir) if folder]
+    command = module_command("benchmarks.label_errors", "--image_dir", *folders)
+    result = measure(with_cache_folder(settings.scratch / "cache", command)).result
+    return label_error_rows(result["pictures"], result["draws"])
+
+
+def label_error_rows(pictures: int, draws_of: dict[str, list[dict[str, dict[str, float]]]]) -> list[Row]:
+    """What each way found of planted labels, and how it differs from the first way in the same draws."""
+    rows = []
+    for flip, draws in draws_of.items():
+        first, *others = draws[0]
+        for way in (first, *others):
+            for name in ("average precision", "recall of the first 10 %", "precision", "recall"):
+                if name not in draws[0][way]:
+                    continue
+                values = [draw[way][name] for draw in draws]
+                gains = [draw[way][name] - draw[first][name] for draw in draws]
+                more = f"; minus {first}: {mean(gains):+.3f}, {seeds_detail(gains)}" if way != first else ""
+                rows.append(Row(f"{flip}: {way}, {name}", mean(values), "", None, f"{seeds_detail(values)}{more}"))
+            named, seconds = (median(draw[way][name] for draw in draws) for name in ("named", "seconds"))
+            detail = f"median, of {pictures:,} pictures; {seconds:.1f} s"
+            rows.append(Row(f"{flip}: {way}, pictures named", named, "", None, detail))
+    return rows
+
+
 def elpv(settings: Settings) -> list[Row]:
     """Solar cells of unequal classes: ways to make up for it, against doing nothing; left out where none are given."""
     if settings.elpv is None or not settings.elpv.exists():
@@ -301,6 +328,7 @@ MEASUREMENTS: dict[str, tuple[str, Measurement]] = {
     "backbones": ("Backbones: each network that comes along, and both side by side", backbones),
     "fine_tuning": ("Pictures far from ImageNet: earlier activations, and networks that learn", fine_tuning),
     "comparison": (f"imgclass compare, with {COMPARISON_MINUTES} minutes", comparison),
+    "label_errors": ("Label errors: 5 % planted, our rule and cleanlab", label_errors),
     "elpv": ("Unequal classes: solar cells (ELPV), five folds", elpv),
     "strangers": ("None of these: pictures of nothing that a classifier knows", strangers),
     "clipart": ("Few pictures: the drawings that come along", clipart),

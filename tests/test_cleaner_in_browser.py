@@ -19,7 +19,7 @@ from imgclass_course.decisions import Decision, read_decisions
 pytest.importorskip("starlette", reason="the library alone has no server")
 
 MANY = 2000
-LONGEST_FRAME = 200  # milliseconds
+LONGEST_STALL = 300  # milliseconds of work for a whole window of new pictures, which at least two frames share
 HERE = Path(__file__).parent
 ATTACK = "<img src=x onerror=document.title='run'>.png"
 ODD_NAMES = [ATTACK, "\"'&.png", " line\nbreak.png", os.fsdecode(b"\xff.png")]
@@ -212,20 +212,22 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
         assert any("Content Security Policy" in entry["message"] for entry in page.get_log("browser"))
 
 
-# Scrolls to the end, a part of a window in each frame; returns how long each frame took, in milliseconds.
-SCROLL = """
-const done = arguments[0], frames = [];
-let before = performance.now();
-function step(now) {
-  frames.push(now - before);
-  before = now;
-  const end = scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
-  if (end) return done({frames, pictures: [...document.images].filter(one => one.complete && one.naturalWidth).length});
-  scrollBy(0, innerHeight / 8);
-  requestAnimationFrame(step);
-}
-requestAnimationFrame(now => { before = now; requestAnimationFrame(step); });
+# Scrolls on by a window; returns once it is drawn, with whether the end is reached.
+STEP = """
+const done = arguments[0];
+scrollBy(0, innerHeight);
+const atEnd = () => scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
+requestAnimationFrame(() => requestAnimationFrame(() => done(atEnd())));
 """
+
+
+def work(page: webdriver.Chrome) -> float:
+    """Return the milliseconds for which the page has kept a processor busy so far.
+
+    The time between two frames is also that of whatever else the machine does; this is the page's own.
+    """
+    metrics = page.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+    return 1000 * next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
 
 
 def test_two_thousand_suspects_scroll_without_a_stall(tmp_path: Path) -> None:
@@ -233,10 +235,14 @@ def test_two_thousand_suspects_scroll_without_a_stall(tmp_path: Path) -> None:
     with opened(root, tmp_path / "log.txt") as page:
         page.set_script_timeout(120)
         assert len(page.find_elements(By.CSS_SELECTOR, ".card")) == MANY
-        measured = page.execute_async_script(SCROLL)
-        frames = sorted(measured["frames"])
-        print(f"{len(frames)} frames, median {frames[len(frames) // 2]:.0f} ms, longest {frames[-1]:.0f} ms")
-        assert frames[-1] <= LONGEST_FRAME
+        page.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
+        busy, at_end = [], False
+        while not at_end:
+            before = work(page)
+            at_end = page.execute_async_script(STEP)
+            busy.append(work(page) - before)
+        print(f"{len(busy)} steps, median {sorted(busy)[len(busy) // 2]:.0f} ms, most {max(busy):.0f} ms")
+        assert max(busy) <= LONGEST_STALL
         loaded = "return [...document.images].filter(one => one.complete && one.naturalWidth).length"
         wait_for(lambda: page.execute_script(loaded) == MANY, "all pictures", 60)
         press(page, Keys.END, "x")
