@@ -2,7 +2,7 @@
 
     python -m benchmarks.strangers --image_dir FOLDER/train --held_out FOLDER/validation [--emoji FOLDER]
 
-The strangers come along (photos, textures, drawings, faces of a font, noise), but for the emoji: any folder of pictures.
+The strangers come along (photos, textures, drawings, faces of a font, noise), but for the emoji: any folder of them.
 Google's were taken, 64 pixels wide, from npm's `emoji-datasource-google` 16.0.0:
 
     npm pack emoji-datasource-google@16.0.0 && tar xzf emoji-datasource-google-16.0.0.tgz package/img/google/64
@@ -60,7 +60,7 @@ def measure(classifier: SavedClassifier, pictures: Any) -> tuple[np.ndarray, np.
 
 
 def compare(classifier: SavedClassifier, own: Sequence[Path], emoji: Path | None) -> dict[str, Any]:
-    """For each kind: the area under the ROC curve by distance and by probability, the difference, and the share told."""
+    """For each kind the area under the ROC curve by distance and by probability, the difference, the share told."""
     distances, doubts, told = measure(classifier, own)
     found: dict[str, Any] = {"false alarms": _share(told), "kinds": {}}
     for kind, pictures in kinds_of_strangers(emoji).items():
