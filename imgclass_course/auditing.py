@@ -21,6 +21,7 @@ class Audit:
     folder: ImageFolder
     unreadable: pd.DataFrame  # path, problem
     duplicates: pd.DataFrame  # digest, path, label, split of pictures that are there more than once
+    near: pd.DataFrame | None = None  # pairs as `near_duplicates` returns them, where they were looked for
 
     @property
     def split_p_value(self) -> float:
@@ -44,19 +45,32 @@ class Audit:
             f"classes with fewer than {MIN_CLASS_PICTURES} pictures": int((totals < MIN_CLASS_PICTURES).sum()),
             "classes that a split has no picture of": int((counts == 0).any(axis=1).sum()),
             "splits drawn differently": int(self.split_p_value < SURPRISING),
+            **self._near_counts(),
         }
         return pd.DataFrame({"found": found}).rename_axis("what")
 
+    def _near_counts(self) -> dict[str, int]:
+        if self.near is None:
+            return {}
+        return {
+            "pairs that are nearly the same": len(self.near),
+            "of these, across two splits": int((~self.near["same_split"]).sum()),
+            "of these, under two labels": int((~self.near["same_label"]).sum()),
+        }
 
-def audit(folder: ImageFolder) -> Audit:
-    """Decode every picture, on all cores, and look for what commonly goes wrong."""
+
+def audit(folder: ImageFolder, near: pd.DataFrame | None = None) -> Audit:
+    """Decode every picture, on all cores, and look for what commonly goes wrong.
+
+    `near` are the pairs that `near_duplicates` finds, which takes the pictures' vectors; without it they are not counted.
+    """
     readable = folder.readable
     damage = map_in_threads(lambda path: folder.picture(path).problem(), readable["path"])
     damage = readable.assign(problem=list(progress_bar(damage, "Decoding", "pictures", len(readable))))
     damage = damage.loc[damage["problem"] != "", ["path", "problem"]]
     repeated = readable.loc[readable["digest"].duplicated(keep=False), ["digest", "path", "label", "split"]]
     unreadable = pd.concat([folder.problems, damage], ignore_index=True)
-    return Audit(folder, unreadable, repeated.sort_values(["digest", "path"], ignore_index=True))
+    return Audit(folder, unreadable, repeated.sort_values(["digest", "path"], ignore_index=True), near)
 
 
 def thumbnails(folder: ImageFolder, side: int = 16) -> tuple[pd.DataFrame, np.ndarray]:
