@@ -1,9 +1,9 @@
 """Near-duplicates: how many planted copies are found among a folder's pictures, and how long many vectors take.
 
-`python -m benchmarks.near_duplicates --image_dir FOLDER` copies the folder to a temporary one, plants 100 copies there (25
-each saved again at JPEG quality 60, resized to 70 %, cropped by 5 % and mirrored) beside random pictures, and looks for
-pairs. Those that were not planted are listed: look at them before you call them false alarms. `--vectors 100000` times the
-search among made-up vectors instead. The last line of output is JSON.
+`python -m benchmarks.near_duplicates --image_dir FOLDER` copies the folder to a temporary one, plants 100 copies there
+(25 each saved again at JPEG quality 60, resized to 70 %, cropped by 5 % and mirrored) beside random pictures, and looks
+for pairs. Those that were not planted are listed: look at them before you call them false alarms. `--vectors 100000`
+times the search among made-up vectors instead. The last line of output is JSON.
 """
 
 import argparse

@@ -46,8 +46,17 @@ class Audit:
             "classes that a split has no picture of": int((counts == 0).any(axis=1).sum()),
             "splits drawn differently": int(self.split_p_value < SURPRISING),
             **self._near_counts(),
+            **({"groups that are in two splits": self.straddling} if "group" in self.folder.table else {}),
         }
         return pd.DataFrame({"found": found}).rename_axis("what")
+
+    @property
+    def straddling(self) -> int:
+        """How many groups have pictures in more than one split, which only a folder with its own splits can bring about."""
+        rows = self.folder.readable
+        if "group" not in rows:
+            return 0
+        return int((rows[rows["group"] != ""].groupby("group")["split"].nunique() > 1).sum())
 
     def _near_counts(self) -> dict[str, int]:
         if self.near is None:

@@ -20,6 +20,7 @@ from .datasets import ImageFolder, as_image_folder, check_trainable
 from .features import Features
 from .foundation.errors import TrainingError
 from .foundation.files import cache_folder, printable
+from .foundation.grouping import GroupBy
 from .foundation.store import BottleneckStore
 from .heads import (
     ClassWeight,
@@ -157,6 +158,7 @@ def retrain(
     validation_percentage: float = 10,
     testing_percentage: float = 10,
     seed: int = 0,
+    group_by: GroupBy = None,
     augmentation: Augmentation | None = None,
     views: int | None = None,
     resample: Resampling = "none",
@@ -172,14 +174,15 @@ def retrain(
     are kept in `bottleneck_dir` (default: in the user's cache folder). `augmentation` distorts training pictures, `views`
     times each. `resample` and `resample_to` change the rows that are trained on, as for `resampling.resample`; what is
     measured stays as it is. `adjust_prior` makes the answers those of a world in which all classes are equally common
-    (see `adjust_for_prior`). `seed` is that of the split and of the training. `callbacks` are Keras's, or a function from
+    (see `adjust_for_prior`). `seed` is that of the split and of the training; `group_by` says which files of a folder stay
+    together in it (see `group_pictures`). `callbacks` are Keras's, or a function from
     `Features` to them.
     """
     check_options(head, options | ({"callbacks": callbacks} if callbacks else {}), FIT_OPTIONS)
     views = _check_views(augmentation, views)
     backbone = load_backbone(backbone)
     with BottleneckStore(bottleneck_dir or cache_folder() / "bottlenecks") as store:
-        folder = as_image_folder(pictures, labels, validation_percentage, testing_percentage, seed, catalogue=store)
+        folder = as_image_folder(pictures, labels, validation_percentage, testing_percentage, seed, store, group_by)
         check_trainable(folder)
         check_resampling(resample, folder.counts()["train"], resample_to, views)
         features = extract(folder, backbone=backbone, store=store, augmentation=augmentation, views=views)

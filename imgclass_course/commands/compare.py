@@ -2,11 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import PATH, bottleneck_dir, choose_folder, data_options, minutes, print_problems
+from .options import PATH, bottleneck_dir, choose_folder, data_options, minutes, print_problems, take_group_by
 
 if TYPE_CHECKING:
     from imgclass_course.leaderboard import Leaderboard
@@ -34,6 +34,7 @@ def compare(
     bottleneck_dir: Path | None,
     minutes: float,
     output_dir: Path,
+    **groups: Any,
 ) -> None:
     """Try heads, networks, joined networks, earlier blocks, class weights and views on FOLDER, and recommend one.
 
@@ -54,6 +55,7 @@ def compare(
         validation_percentage=validation_percentage,
         testing_percentage=testing_percentage,
         seed=seed,
+        group_by=take_group_by(groups),
     )
     save_leaderboard(board, output_dir)
     print_problems(list(board.problems.itertuples(index=False)), SHOWN_PROBLEMS)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import PATH, bottleneck_dir, choose_folder, data_options
+from .options import PATH, bottleneck_dir, choose_folder, data_options, take_group_by
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +65,8 @@ def audit(
 def _scan(folder: Path, store: "BottleneckStore", split: dict[str, Any]) -> "ImageFolder":
     from imgclass_course.datasets import ImageFolder
 
-    return ImageFolder.scan(folder, split["validation_percentage"], split["testing_percentage"], split["seed"], store)
+    group_by = take_group_by(split)
+    return ImageFolder.scan(folder, catalogue=store, group_by=group_by, **split)
 
 
 def _find_near_duplicates(images: "ImageFolder", store: "BottleneckStore", mirrored: bool) -> "pd.DataFrame":

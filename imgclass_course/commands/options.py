@@ -62,7 +62,18 @@ data_options = options(
     percentage("testing", "Share of pictures kept to measure the result; 0 for none."),
     percentage("validation", "Share of pictures kept to follow the training; 0 for none."),
     click.option("--seed", default=0, show_default=True, help="Of the split and of the training."),
-)
+    click.option("--group_pattern", metavar="REGEX",
+                 help="Files whose names (below their class's folder) match in the same way stay in one split: by the first "
+                      "group of the regular expression, or all that it matches, such as '^patient\\d+'."),
+    click.option("--group_seconds", type=FiniteRange(min=0),
+                 help="Photos in one folder, each taken at most so many seconds after the one before, stay in one split."),
+)  # fmt: skip
+
+
+def take_group_by(flags: dict[str, Any]) -> list[Any] | None:
+    """Take the two options for groups out of the flags of a command; return what `ImageFolder.scan` wants, or None."""
+    given = [flags.pop(name) for name in ("group_pattern", "group_seconds")]
+    return [way for way in given if way is not None] or None
 
 
 def choose_folder(command: str, folder: Path | None, image_dir: Path | None) -> Path:

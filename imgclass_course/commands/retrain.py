@@ -24,6 +24,7 @@ from .options import (
     minutes,
     options,
     print_problems,
+    take_group_by,
 )
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ def retrain(context: click.Context, folder: Path | None, image_dir: Path | None,
     _set_verbosity(flags["logging_verbosity"])
     if flags["model_dir"]:
         os.environ["TFHUB_CACHE_DIR"] = str(flags["model_dir"])
+    flags["group_by"] = take_group_by(flags)
     if flags["best"]:
         flags |= _choose_best(chosen, flags)
     result = _retrain(chosen, flags)
@@ -214,7 +216,7 @@ def _choose_best(folder: Path, flags: dict[str, Any]) -> dict[str, Any]:
     """Compare, print what came of it, and return the flags of what is recommended."""
     from imgclass_course.leaderboard import FLIPPED_VIEWS, compare
 
-    shared = ("minutes", "bottleneck_dir", "validation_percentage", "testing_percentage", "seed")
+    shared = ("minutes", "bottleneck_dir", "validation_percentage", "testing_percentage", "seed", "group_by")
     board = compare(folder, **{name: flags[name] for name in shared})
     print_leaderboard(board)
     best = board.best.candidate
@@ -240,6 +242,7 @@ def _retrain(folder: Path, flags: dict[str, Any]) -> "Retraining":
         validation_percentage=flags["validation_percentage"],
         testing_percentage=flags["testing_percentage"],
         seed=flags["seed"],
+        group_by=flags["group_by"],
         augmentation=_augmentation(flags),
         views=flags["augmented_views"],
         resample=flags["resample"],
