@@ -39,7 +39,7 @@ def audit(
     """Look for what is wrong with FOLDER, which holds one folder of pictures per class. Nothing in it is changed.
 
     Pictures that are nearly the same are found by a network's vectors, which are kept, so that retrain need not compute
-    them again.
+    them again. Where brightness, size, shape, border or file format alone predicts the class, that is said too.
 
     \b
     Example:
@@ -52,11 +52,12 @@ def audit(
     from imgclass_course.datasets import audit
     from imgclass_course.foundation.files import cache_folder
     from imgclass_course.foundation.store import BottleneckStore
+    from imgclass_course.shortcuts import find_shortcuts
 
     with BottleneckStore(bottleneck_dir or cache_folder() / "bottlenecks") as store:
         images = _scan(chosen, store, split)
         near = None if no_near_duplicates else _find_near_duplicates(images, store, mirrored)
-    print_audit(audit(images, near))
+    print_audit(audit(images, near, find_shortcuts(images)))
     for path, table in ((output, images.table), (pairs, near)):
         if path and table is not None:
             table.to_csv(path, index=False, errors="backslashreplace")
@@ -91,6 +92,10 @@ def print_audit(found: "Audit") -> None:
             click.echo(f"\n{title}:\n" + _printable_table(table))
     if found.near is not None and len(found.near):
         _print_near_duplicates(found.near)
+    if found.shortcuts:
+        click.echo("\nA classifier may learn these instead of what is in the pictures:")
+        for shortcut in found.shortcuts:
+            click.echo(f"  {shortcut}")
 
 
 def _print_near_duplicates(pairs: "pd.DataFrame") -> None:
