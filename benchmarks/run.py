@@ -250,6 +250,27 @@ def label_error_rows(pictures: int, draws_of: dict[str, list[dict[str, dict[str,
     return rows
 
 
+def near_duplicates(settings: Settings) -> list[Row]:
+    """Copies planted among the pictures of image_dir (and validation_dir beside it), and a search among vectors."""
+    beside = settings.validation_dir is not None and settings.validation_dir.parent == settings.image_dir.parent
+    folder = settings.image_dir.parent if beside else settings.image_dir
+    command = module_command("benchmarks.near_duplicates")
+    result = measure(with_cache_folder(settings.scratch / "cache", [*command, "--image_dir", str(folder)])).result
+    hits, others = sum(result["found"].values()), len(result["others"])
+    kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(result["found"].items()))
+    search = measure([*command, "--vectors", str(WARM_VECTORS)])
+    recall, precision = (wilson_detail(hits, count) for count in (result["planted"], hits + others))
+    limit, most = (Target(value, at_least=False) for value in (30, 2000))
+    share, said = f"{search.result['found']} of {search.result['planted']}", "pairs found that were planted"
+    return [
+        Row("planted copies found", hits / result["planted"], "", Target(0.95), f"{recall}; {kinds}"),
+        Row(said, hits / (hits + others), "", Target(0.95), f"{precision}; others may be real ones"),
+        Row("search, vectors at hand", result["seconds"], "s", None, f"{result['pictures']:,} pictures, mirrored too"),
+        Row(f"search among {WARM_VECTORS:,} vectors", search.result["seconds"], "s", limit, f"{share} planted pairs"),
+        Row("its peak memory", search.peak_memory / MEGABYTE, "MB", most, "resident, with the vectors themselves"),
+    ]
+
+
 def elpv(settings: Settings) -> list[Row]:
     """Solar cells of unequal classes: ways to make up for it, against doing nothing; left out where none are given."""
     if settings.elpv is None or not settings.elpv.exists():
@@ -329,6 +350,7 @@ MEASUREMENTS: dict[str, tuple[str, Measurement]] = {
     "fine_tuning": ("Pictures far from ImageNet: earlier activations, and networks that learn", fine_tuning),
     "comparison": (f"imgclass compare, with {COMPARISON_MINUTES} minutes", comparison),
     "label_errors": ("Label errors: 5 % planted, our rule and cleanlab", label_errors),
+    "near_duplicates": ("Near-duplicates: planted copies", near_duplicates),
     "elpv": ("Unequal classes: solar cells (ELPV), five folds", elpv),
     "strangers": ("None of these: pictures of nothing that a classifier knows", strangers),
     "clipart": ("Few pictures: the drawings that come along", clipart),

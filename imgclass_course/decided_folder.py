@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .decisions import apply_decisions, read_decisions
-from .image_folder import Catalogue, ImageFolder, as_image_folder
+from .image_folder import Catalogue, GroupBy, ImageFolder, as_image_folder
 
 
 def obey_decisions(images: ImageFolder) -> ImageFolder:
@@ -25,11 +25,12 @@ def as_decided_folder(
     seed: int = 0,
     catalogue: Catalogue | None = None,
     decisions: bool = True,
+    group_by: GroupBy = None,
 ) -> ImageFolder:
     """Return what `as_image_folder` does, and obey the decisions in a folder that is given by its path.
 
     An `ImageFolder` stays as it is, since whoever made it chose whether to apply them. `decisions` False leaves them out.
     """
-    images = as_image_folder(data, labels, validation_percentage, testing_percentage, seed, catalogue)
+    images = as_image_folder(data, labels, validation_percentage, testing_percentage, seed, catalogue, group_by)
     by_path = labels is None and isinstance(data, str | os.PathLike)
     return obey_decisions(images) if decisions and by_path else images

@@ -21,6 +21,7 @@ from .foundation.folder_listing import (
     list_rows,
     name_text,
 )
+from .foundation.grouping import GroupBy, group_pictures
 from .foundation.pictures import Picture, Pictures
 from .splitting import decide_splits, name_splits
 
@@ -106,10 +107,12 @@ class ImageFolder:
         testing_percentage: float = 10,
         seed: int = 0,
         catalogue: Catalogue | None = None,  # what remembers files between runs
+        group_by: GroupBy = None,  # what never stands in two splits, see `group_pictures`
     ) -> "ImageFolder":
         """Read a folder; files that are no pictures stay in the table with their problem. Raises `DatasetError`."""
         root = Path(os.path.realpath(root))
         listed, classes = list_files(root)
+        listed = group_pictures(listed, group_by)
         table, splits = _make_table(listed, validation_percentage, testing_percentage, seed, catalogue)
         return cls(root, classes, table, splits)
 
@@ -152,10 +155,13 @@ def as_image_folder(
     testing_percentage: float = 10,
     seed: int = 0,
     catalogue: Catalogue | None = None,
+    group_by: GroupBy = None,  # of the files of a folder, see `group_pictures`
 ) -> ImageFolder:
     """An `ImageFolder` of what is given; one that is given stays as it is. Raises `DatasetError`."""
     options = (validation_percentage, testing_percentage, seed, catalogue)
     is_path, is_table = isinstance(data, str | os.PathLike), hasattr(data, "columns")
+    if group_by is not None and (labels is not None or not is_path):
+        raise DatasetError("group_by is for the files of a folder: a table names groups in its column group.")
     if labels is not None:
         if isinstance(data, ImageFolder) or is_table or (is_path and os.path.isdir(data)):
             raise DatasetError("A folder brings its own labels, a table in its column label: leave `labels` out.")
@@ -165,7 +171,7 @@ def as_image_folder(
     if is_table:
         return ImageFolder.from_table(data, None, *options)
     if is_path:
-        return ImageFolder.scan(data, *options)
+        return ImageFolder.scan(data, *options, group_by=group_by)
     raise DatasetError(
         f"A {type(data).__name__} alone is no data set: give a folder, a table with the columns path and label, "
         "or pictures with their labels."

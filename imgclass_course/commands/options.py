@@ -64,7 +64,18 @@ data_options = options(
     click.option("--seed", default=0, show_default=True, help="Of the split and of the training."),
     click.option("--ignore_decisions", is_flag=True,
                  help="Do not obey what imgclass_decisions.csv in the folder says (see imgclass clean)."),
+    click.option("--group_pattern", metavar="REGEX",
+                 help="Files whose names (below their class's folder) match in the same way stay in one split: by the first "
+                      "group of the regular expression, or all that it matches, such as '^patient\\d+'."),
+    click.option("--group_seconds", type=FiniteRange(min=0),
+                 help="Photos in one folder, each taken at most so many seconds after the one before, stay in one split."),
 )  # fmt: skip
+
+
+def take_group_by(flags: dict[str, Any]) -> list[Any] | None:
+    """Take the two options for groups out of the flags of a command; return what `ImageFolder.scan` wants, or None."""
+    given = [flags.pop(name) for name in ("group_pattern", "group_seconds")]
+    return [way for way in given if way is not None] or None
 
 
 def choose_folder(command: str, folder: Path | None, image_dir: Path | None) -> Path:

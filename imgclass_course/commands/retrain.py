@@ -25,6 +25,7 @@ from .options import (
     options,
     print_decisions,
     print_problems,
+    take_group_by,
 )
 
 if TYPE_CHECKING:
@@ -155,6 +156,7 @@ def retrain(context: click.Context, folder: Path | None, image_dir: Path | None,
     _set_verbosity(flags["logging_verbosity"])
     if flags["model_dir"]:
         os.environ["TFHUB_CACHE_DIR"] = str(flags["model_dir"])
+    flags["group_by"] = take_group_by(flags)
     if flags["best"]:
         flags |= _choose_best(chosen, flags)
     result = _retrain(chosen, flags)
@@ -219,7 +221,7 @@ def _choose_best(folder: Path, flags: dict[str, Any]) -> dict[str, Any]:
     """Compare, print what came of it, and return the flags of what is recommended."""
     from imgclass_course.leaderboard import FLIPPED_VIEWS, compare
 
-    shared = ("minutes", "bottleneck_dir", "validation_percentage", "testing_percentage", "seed")
+    shared = ("minutes", "bottleneck_dir", "validation_percentage", "testing_percentage", "seed", "group_by")
     board = compare(folder, **{name: flags[name] for name in shared}, decisions=not flags["ignore_decisions"])
     print_leaderboard(board)
     best = board.best.candidate
@@ -246,6 +248,7 @@ def _retrain(folder: Path, flags: dict[str, Any]) -> "Retraining":
         testing_percentage=flags["testing_percentage"],
         seed=flags["seed"],
         decisions=not flags["ignore_decisions"],
+        group_by=flags["group_by"],
         augmentation=_augmentation(flags),
         views=flags["augmented_views"],
         resample=flags["resample"],
