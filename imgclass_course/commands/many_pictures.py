@@ -110,13 +110,14 @@ def _rows(
     total = sum(1 for _ in list_paths(given, left_out))
     paths = iter(progress_bar(list_paths(given, left_out), "Naming", "pictures", total))
     while chunk := [os.fspath(path) for path in islice(paths, AT_ONCE)]:
-        found = {path: table.row(path) for path in chunk} if table else dict.fromkeys(chunk)
-        new = [path for path, row in found.items() if row is None]
+        known = {path: row for path in chunk if table and (row := table.row(path))}
+        new = [path for path in chunk if path not in known]
         answers = zip(new, classifier.predict([Path(path) for path in new]), strict=True)
         named = {path: AnswerRow.of(path, answer, renamed.get(str(answer), "")) for path, answer in answers}
         if table:
             table.add(named.values())
-        yield from (found | named).items()
+        rows = known | named
+        yield from ((path, rows[path]) for path in chunk)
 
 
 def _count(rows: "Rows", folder: "SortedFolder | None") -> tuple[Counter[str], list[tuple[str, str]]]:
