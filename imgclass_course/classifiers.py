@@ -18,6 +18,7 @@ from .foundation.pictures import Picture, Pictures, PictureSource, as_pictures, 
 from .foundation.progress import progress_bar
 from .foundation.runners import Outcome, Pixels, Runner
 from .joined_backbones import JoinedBackbone, join_vectors
+from .novelty import KnownPictures
 
 if TYPE_CHECKING:
     from .backbones import Backbone
@@ -106,13 +107,26 @@ class PictureClassifier(ABC):
 
     classes_: Sequence[str]
 
+    known: KnownPictures | None = None  # what tells that a picture is none of these
+
     @abstractmethod
     def outcomes(self, pictures: Sequence[Picture]) -> list[Outcome]:
         """Return the probabilities [k] float of each picture, or why it cannot be read."""
 
+    def outcomes_and_distances(self, pictures: Sequence[Picture]) -> tuple[list[Outcome], np.ndarray]:
+        """Return the outcomes, and how far each picture is from what is known [n]; not a number where nobody can tell."""
+        return self.outcomes(pictures), np.full(len(pictures), np.nan)
+
     def _named(self, pictures: Pictures) -> list[tuple[str, Outcome]]:
         given = list(as_pictures(pictures))
         return [(picture.name, found) for picture, found in zip(given, self.outcomes(given), strict=True)]
+
+    def _answers(self, pictures: Pictures) -> list[Answer]:
+        given = list(as_pictures(pictures))
+        found, distances = self.outcomes_and_distances(given)
+        strangers = self.known.are_strangers(distances) if self.known else np.zeros(len(given), bool)
+        rows = zip(given, found, distances.tolist(), strangers.tolist(), strict=True)
+        return [self._answer(picture.name, *row) for picture, *row in rows]
 
     def predict_proba(self, pictures: Pictures) -> np.ndarray:
         """Return the probability of each class [n, k] float64; a row of not-a-number for what cannot be read."""
@@ -128,15 +142,15 @@ class PictureClassifier(ABC):
 
     def predict(self, pictures: Pictures) -> Answer | list[Answer]:
         """Return an `Answer` for one picture, or a list of them for several. What cannot be read says why."""
-        answers = [self._answer(name, found) for name, found in self._named(pictures)]
+        answers = self._answers(pictures)
         return answers[0] if is_one_picture(pictures) else answers
 
-    def _answer(self, name: str, found: np.ndarray | Exception) -> Answer:
+    def _answer(self, name: str, found: Outcome, distance: float = math.nan, stranger: bool = False) -> Answer:
         if isinstance(found, Exception):
             return Answer(picture=name, problem=str(found))
         order = np.argsort(-found, kind="stable")
         probabilities = {self.classes_[index]: float(found[index]) for index in order}
-        return Answer(self.classes_[order[0]], name, probabilities)
+        return Answer(self.classes_[order[0]], name, probabilities, "", distance, stranger)
 
     def score(self, pictures: Pictures, labels: Sequence[str]) -> float:
         """Return the share of pictures named as `labels` says. Raises `ClassifierError` for a class it does not know."""
@@ -189,6 +203,15 @@ def run_on_pictures(
     return list(progress_bar(found, "Naming", "pictures", len(pictures)))
 
 
+def measured_distances(known: KnownPictures | None, vectors: Sequence[Outcome]) -> np.ndarray:
+    """Return how far vectors [d] are from what is known [n]; not a number for those that are none."""
+    distances = np.full(len(vectors), np.nan)
+    there = {row: vector for row, vector in enumerate(vectors) if not isinstance(vector, Exception)}
+    if known and there:
+        distances[list(there)] = known.distances(np.stack(list(there.values())))
+    return distances
+
+
 @dataclass(frozen=True, eq=False)
 class ImageClassifier(PictureClassifier):
     """A backbone, a head on its vectors, and the names of the classes."""
@@ -196,14 +219,20 @@ class ImageClassifier(PictureClassifier):
     backbone: "Backbone | JoinedBackbone"
     head: Head
     classes_: Sequence[str]
+    known: KnownPictures | None = None
 
     def outcomes(self, pictures: Sequence[Picture]) -> list[Outcome]:
         """Return the probabilities [k] float of each picture, or why it cannot be read."""
+        return self.outcomes_and_distances(pictures)[0]
+
+    def outcomes_and_distances(self, pictures: Sequence[Picture]) -> tuple[list[Outcome], np.ndarray]:
+        """Return the outcomes, and how far each picture is from what is known [n]; not a number where nobody can tell."""
         parts = self.backbone.parts
         vectors = join_outcomes([run_on_pictures(part.runner(), [part.image_size], pictures) for part in parts])
         readable = [vector for vector in vectors if not isinstance(vector, Exception)]
         probabilities = iter(self.head.predict_proba(np.stack(readable)) if readable else ())
-        return [vector if isinstance(vector, Exception) else next(probabilities) for vector in vectors]
+        found = [vector if isinstance(vector, Exception) else next(probabilities) for vector in vectors]
+        return found, measured_distances(self.known, vectors)
 
     def __repr__(self) -> str:
         return f"ImageClassifier({self.backbone.name}, {type(self.head).__name__}, classes: {', '.join(self.classes_)})"

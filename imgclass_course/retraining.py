@@ -15,6 +15,7 @@ import pandas as pd
 
 from .backbones import Backbone, load_backbone
 from .bottlenecks import extract
+from .calibration import calibrate as calibrated
 from .classifiers import Head, ImageClassifier
 from .datasets import ImageFolder, as_image_folder, check_trainable
 from .features import Features
@@ -35,6 +36,7 @@ from .heads import (
 )
 from .joined_backbones import JoinedBackbone
 from .mobilenet import EMBEDDED
+from .novelty import USUAL_FALSE_ALARMS, KnownPictures, check_false_alarms, known_pictures
 from .resampling import Resampling, check_resampling, resample as resampled
 from .scoring import Evaluation
 from .steps import Sampler, keep_best, train_head
@@ -162,6 +164,8 @@ def retrain(
     resample: Resampling = "none",
     resample_to: int | None = None,
     adjust_prior: bool = False,
+    calibrate: bool = False,
+    false_alarms: float = USUAL_FALSE_ALARMS,
     callbacks: Any = (),
     **options: Any,
 ) -> Retraining:
@@ -172,11 +176,14 @@ def retrain(
     are kept in `bottleneck_dir` (default: in the user's cache folder). `augmentation` distorts training pictures, `views`
     times each. `resample` and `resample_to` change the rows that are trained on, as for `resampling.resample`; what is
     measured stays as it is. `adjust_prior` makes the answers those of a world in which all classes are equally common
-    (see `adjust_for_prior`). `seed` is that of the split and of the training. `callbacks` are Keras's, or a function from
+    (see `adjust_for_prior`). `calibrate` divides the scores by a temperature, chosen on validation (see `calibration`).
+    `false_alarms` is the share of pictures of the known classes that may be taken for none of these (see `novelty`); 0 keeps
+    nothing to tell that. `seed` is that of the split and of the training. `callbacks` are Keras's, or a function from
     `Features` to them.
     """
     check_options(head, options | ({"callbacks": callbacks} if callbacks else {}), FIT_OPTIONS)
     views = _check_views(augmentation, views)
+    check_false_alarms(false_alarms)
     backbone = load_backbone(backbone)
     with BottleneckStore(bottleneck_dir or cache_folder() / "bottlenecks") as store:
         folder = as_image_folder(pictures, labels, validation_percentage, testing_percentage, seed, catalogue=store)
@@ -190,9 +197,18 @@ def retrain(
     fitted = fit(trained_on, head, seed=seed, **options)
     class_weight = options.get("class_weight")
     final = adjust_for_prior(fitted.head, _weight_of_classes(trained_on, class_weight)) if adjust_prior else fitted.head
-    classifier = ImageClassifier(backbone, final, tuple(map(printable, features.classes)))
-    choices = _balancing(class_weight, resample, resample_to, adjust_prior)
+    if calibrate:
+        final = calibrated(final, features.split("validation"))
+    classifier = ImageClassifier(backbone, final, tuple(map(printable, features.classes)), known_of(features, false_alarms))
+    choices = _balancing(class_weight, resample, resample_to, adjust_prior) | ({"calibrate": "yes"} if calibrate else {})
     return Retraining(classifier, features, fitted.history, fitted.best, choices)
+
+
+def known_of(features: Features, false_alarms: float = USUAL_FALSE_ALARMS) -> KnownPictures | None:
+    """Return what tells strangers from the pictures of a training, its augmented views left out (see `known_pictures`)."""
+    plain = features.rows["view"] == 0
+    train, validation = (features.X[plain & (features.rows["split"] == name)] for name in ("train", "validation"))
+    return known_pictures(train, validation, false_alarms)
 
 
 def _weight_of_classes(features: Features, class_weight: ClassWeight | None) -> np.ndarray:

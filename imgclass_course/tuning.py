@@ -31,7 +31,7 @@ from .foundation.store import BottleneckStore
 from .heads import ClassWeight, KerasHead, training_weights
 from .inner_activations import LowerHalf
 from .intervals import PairedComparison, compare_paired
-from .retraining import Retraining
+from .retraining import Retraining, known_of
 from .views import Augmentation, View
 
 if TYPE_CHECKING:
@@ -160,7 +160,9 @@ def fine_tune(
         history, best = training.run(epochs, learning_rate, seed)
     tuned = tuned_backbone(base, from_block, model)
     vectors = replace(features, X=training.vectors(halves.upper), backbone=tuned, weights=None)
-    classifier = ImageClassifier(tuned, KerasHead(head), frozen.classifier.classes_)
+    before = frozen.classifier.known
+    known = known_of(vectors, before.false_alarms) if before else None
+    classifier = ImageClassifier(tuned, KerasHead(head), frozen.classifier.classes_, known)
     return FineTuning(classifier, vectors, history, best, frozen.choices, frozen=frozen, activations=said)
 
 

@@ -84,6 +84,10 @@ training_options = options(
                  help="Training pictures per class that --resample aims at."),
     click.option("--adjust_prior", is_flag=True,
                  help="After the training, answer as if all classes were equally common: rare ones are found more often."),
+    click.option("--calibrate", is_flag=True,
+                 help="Divide the scores by a temperature, chosen on validation, so that probabilities keep their promise."),
+    click.option("--false_alarms", type=FiniteRange(0, 1, max_open=True), default=0.05, show_default=True,
+                 help="Share of pictures of the known classes that may be taken for none of these; 0: never say that."),
     click.option("--train_batch_size", type=COUNT, default=100, show_default=True, help="Pictures per step."),
     click.option("--eval_step_interval", type=COUNT, default=25, show_default=True, help="Steps between measurements."),
     click.option("--validation_batch_size", type=LIMIT, default=-1, help="Pictures per measurement; -1: all."),
@@ -173,7 +177,7 @@ def _check_flags(flags: dict[str, Any], given: set[str]) -> None:
     if "minutes" in given and not flags["best"]:
         raise click.UsageError("--minutes limits the comparison of --best: add it, or leave out --minutes.")
     tuning = [f"--{name}" for name in TUNING_FLAGS if name in given]
-    stray = [f"--{name}" for name in ("resample", "adjust_prior") if name in given]
+    stray = [f"--{name}" for name in ("resample", "adjust_prior", "calibrate") if name in given]
     if stray and flags["fine_tune_from"]:
         raise click.UsageError(f"{', '.join(stray)}: for networks that do not learn. With --fine_tune_from use --class_weights.")
     if tuning and not flags["fine_tune_from"]:
@@ -246,6 +250,8 @@ def _retrain(folder: Path, flags: dict[str, Any]) -> "Retraining":
         resample_to=flags["resample_to"],
         class_weight=flags["class_weights"],
         adjust_prior=flags["adjust_prior"],
+        calibrate=flags["calibrate"],
+        false_alarms=flags["false_alarms"],
         validation_size=flags["validation_batch_size"],
         strength=flags.get("strength"),
         callbacks=(lambda features: _callbacks(features, flags, kept)) if stepwise else (),

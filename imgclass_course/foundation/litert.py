@@ -17,7 +17,7 @@ FIRST_BUILDER_BYTES = 1 << 24
 
 
 def convert_network(network: Network, image_size: int) -> bytes:
-    """Convert a network for LiteRT: one picture [1, size, size, 3] uint8 in, one vector [1, d] float32 out."""
+    """Convert a network for LiteRT: one picture [1, size, size, 3] uint8 in, one vector [1, d] float32 out, or several."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -25,7 +25,18 @@ def convert_network(network: Network, image_size: int) -> bytes:
     with hide_native_logs():
         traced = run.get_concrete_function(tf.TensorSpec([1, image_size, image_size, 3], tf.uint8))
         frozen = convert_variables_to_constants_v2(traced)
-        return tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module()).convert()
+        converted = tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module()).convert()
+    return _results_in_order(converted) if len(frozen.outputs) > 1 else converted
+
+
+def _results_in_order(model: bytes) -> bytes:
+    """Return a LiteRT file whose results come as the network gives them: the converter keeps their order in names only."""
+    graph = LiteRTGraph()
+    graph.model = graph.schema.ModelT.InitFromPackedBuf(model, 0)
+    graph.parts = graph.model.subgraphs[0]
+    (signature,) = graph.model.signatureDefs
+    named = sorted((int(entry.name.decode().removeprefix("output_")), entry.tensorIndex) for entry in signature.outputs)
+    return graph.pack(graph.parts.inputs.tolist(), [tensor for _, tensor in named])
 
 
 def converted_once(folder: Path, key: str, convert: Callable[[], bytes]) -> bytes:
@@ -112,12 +123,28 @@ class LiteRTGraph:
         """Return the length of a vector [1, d] that is computed."""
         return int(self.parts.tensors[tensor].shape[-1])
 
-    def pack(self, entries: int | Sequence[int], result: int) -> bytes:
-        """Return the file's bytes, for a network from one tensor or several, `entries`, to tensor `result`."""
+    def before_average(self, vector: int) -> int | None:
+        """Return the tensor [1, h, w, d] whose average over all places a vector [1, d] is; None where it is no average."""
+        kinds = self.schema.BuiltinOperator
+        makers = {int(operator.outputs[0]): operator for operator in self.parts.operators}
+        while vector in makers:
+            operator = makers[vector]
+            code = self.model.operatorCodes[operator.opcodeIndex]
+            kind, source = max(code.builtinCode, code.deprecatedBuiltinCode), int(operator.inputs[0])
+            if kind in (kinds.MEAN, kinds.AVERAGE_POOL_2D):
+                shape = self.parts.tensors[source].shape
+                return source if len(shape) == 4 and int(shape[-1]) == self.width(vector) else None
+            if kind != kinds.RESHAPE:
+                return None
+            vector = source
+        return None
+
+    def pack(self, entries: int | Sequence[int], results: int | Sequence[int]) -> bytes:
+        """Return the file's bytes, for a network from tensors `entries`, one or several, to tensors `results`."""
         import flatbuffers
 
         self.parts.inputs = [entries] if isinstance(entries, int) else list(entries)
-        self.parts.outputs = [result]
+        self.parts.outputs = [results] if isinstance(results, int) else list(results)
         builder = flatbuffers.Builder(FIRST_BUILDER_BYTES)
         builder.Finish(self.model.Pack(builder), FILE_IDENTIFIER)
         return bytes(builder.Output())
@@ -133,19 +160,23 @@ def _join_in_graph(graph: LiteRTGraph, vectors: Sequence[int], length: float) ->
     ]
     shape = [1, sum(widths)]
     joined = graph.operation("CONCATENATION", scaled, shape, schema.ConcatenationOptionsT(1, none))
-    return graph.operation("MUL", [joined, graph.constant(np.array([length], np.float32))], shape, schema.MulOptionsT(none))
+    return graph.operation(
+        "MUL", [joined, graph.constant(np.array([length], np.float32))], shape, schema.MulOptionsT(none)
+    )
 
 
 def add_head(models: Sequence[bytes], layers: Sequence[Layer], length: float = 1.0) -> bytes:
     """Return a LiteRT file from pixels to probabilities: files from pixels to a vector [1, d], dense layers, softmax.
 
-    The vectors of several files are brought to one `length` and joined; the result then has an input for each of them.
+    The vectors of several files are brought to one `length` and joined; the result then has an input for each of them. After
+    the probabilities [1, k] it gives the vector [1, d] and, where that is one network's average, the maps [1, h, w, d].
     """
     graph = LiteRTGraph(models[0])
     schema = graph.schema
     ends = [(int(graph.parts.inputs[0]), int(graph.parts.outputs[0])), *map(graph.include, models[1:])]
     entries, vectors = zip(*ends, strict=True)
-    x = vectors[0] if len(vectors) == 1 else _join_in_graph(graph, vectors, length)
+    vector = vectors[0] if len(vectors) == 1 else _join_in_graph(graph, vectors, length)
+    maps, x = graph.before_average(vector), vector
     for kernel, bias, relu in layers:
         options = schema.FullyConnectedOptionsT()
         function = schema.ActivationFunctionType
@@ -154,4 +185,4 @@ def add_head(models: Sequence[bytes], layers: Sequence[Layer], length: float = 1
         inputs = [x, weights, graph.constant(np.asarray(bias, np.float32))]
         x = graph.operation("FULLY_CONNECTED", inputs, [1, kernel.shape[1]], options)
     softmax = graph.operation("SOFTMAX", [x], [1, layers[-1][0].shape[1]], schema.SoftmaxOptionsT(beta=1.0))
-    return graph.pack(entries, softmax)
+    return graph.pack(entries, [softmax, vector] if maps is None else [softmax, vector, maps])

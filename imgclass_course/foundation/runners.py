@@ -1,9 +1,11 @@
 """Running a frozen network on many pictures: LiteRT in threads, or TensorFlow in batches."""
 
+import math
 import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -48,22 +50,31 @@ def attempt(function: Callable[[Item], np.ndarray], item: Item) -> Outcome:
 class LiteRTRunner:
     """LiteRT runs a converted network, one picture at a time in each thread."""
 
-    def __init__(self, model: bytes, workers: int | None = None) -> None:
+    def __init__(self, model: bytes, workers: int | None = None, outputs: Sequence[int] = (0,)) -> None:
         """Take a LiteRT file from one picture [1, size, size, 3] uint8, or from the same one in several sizes, to [1, d].
 
-        It is run in `workers` threads (None: one a core).
+        It is run in `workers` threads (None: one a core). Of a file with several results, `outputs` says which ones are
+        wanted: those of a picture come one after the other, as one row of numbers.
 
-        Raises `ValueError` or `RuntimeError` for what is no such file, and `ImportError` where LiteRT is not installed.
+        Raises `ValueError` or `RuntimeError` for what is no such file, and
+        `ImportError` where LiteRT is not installed.
         """
-        self._model, self._workers = model, workers
+        self._model, self._workers, self._outputs = model, workers, tuple(outputs)
         self._idle: deque[Any] = deque()  # interpreters that no thread is using
         with hide_native_logs():  # the first interpreter of a process announces itself
             interpreter = self._new_interpreter()
-        entries, (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+        entries, results = interpreter.get_input_details(), interpreter.get_output_details()
         self.input_shapes = [tuple(map(int, entry["shape"])) for entry in entries]
-        self.output_shape = tuple(map(int, result["shape"]))
-        self._entries, self._result = [entry["index"] for entry in entries], result["index"]
+        self.output_shapes = [tuple(map(int, result["shape"])) for result in results]  # of all results
+        self._entries = [entry["index"] for entry in entries]
+        self._results = [result["index"] for result in results]
         self._idle.append(interpreter)
+
+    def with_outputs(self, *outputs: int) -> "LiteRTRunner":
+        """Return a runner for other results of the same file; the two share their interpreters."""
+        other = copy(self)
+        other._outputs = outputs
+        return other
 
     def _new_interpreter(self) -> Any:  # LiteRT has no types
         from ai_edge_litert.interpreter import Interpreter
@@ -82,14 +93,17 @@ class LiteRTRunner:
         for entry, pixels in zip(self._entries, sizes, strict=True):
             interpreter.set_tensor(entry, pixels[None])
         interpreter.invoke()
-        vector = interpreter.get_tensor(self._result)[0]
+        found = [interpreter.get_tensor(self._results[number])[0] for number in self._outputs]
         self._idle.append(interpreter)
-        return vector
+        return found[0] if len(found) == 1 else np.concatenate([part.ravel() for part in found])
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Return the vectors [n, d] float32 of pictures [n, size, size, 3] uint8."""
         vectors = list(map_in_threads(self.run, images, self._workers))
-        return np.stack(vectors) if vectors else np.zeros((0, *self.output_shape[1:]), np.float32)
+        return np.stack(vectors) if vectors else np.zeros((0, self._length()), np.float32)
+
+    def _length(self) -> int:
+        return sum(math.prod(self.output_shapes[number]) for number in self._outputs)
 
     def map(self, load: Load, items: Iterable[Item]) -> Iterator[Outcome]:
         """Read pictures and run the network on them, each in one thread; yield an `Outcome` each, in order."""

@@ -1,8 +1,10 @@
 """A classifier as a folder: written whole or not at all, run without TensorFlow, and trusted in nothing.
 
     classifier.json        what it is, and the SHA-256 of the other files
-    model-HASH.tflite      pixels [1, size, size, 3] uint8 in (an input for each network of a joined backbone),
-                           probabilities [1, k] float32 out, for LiteRT
+    model-HASH.tflite      pixels [1, size, size, 3] uint8 in (an input for each network of a joined backbone) and, for LiteRT,
+                           probabilities [1, k] float32 out; then the vector [1, d] and, where it is an average, its maps
+    known-HASH.npz         vectors of training pictures, and how far from them a picture of a known class may be
+    places-HASH.npz        of a head of one layer: its weights, which say what each place of the maps adds to a class
     head-HASH.keras/.npz   the head alone, for going on training
     learned-HASH.npz       of a fine-tuned network: the layers that have learned, for the same
     labels.txt             the names of the classes, for people
@@ -17,28 +19,28 @@ import json
 import os
 import warnings
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 
-from ..classifiers import DenseHead, Head, ImageClassifier, PictureClassifier, run_on_pictures
+from ..classifiers import DenseHead, Head, ImageClassifier
 from ..foundation.errors import ClassifierError, TrainingError
 from ..foundation.files import printable, write_text_whole, write_whole
 from ..foundation.litert import add_head, convert_network
-from ..foundation.pictures import Picture
-from ..foundation.runners import LiteRTRunner, Outcome
+from ..foundation.runners import LiteRTRunner
 from ..joined_backbones import LENGTH
+from ..novelty import KnownPictures
+from .saved_classifier import PROBABILITIES, VECTOR, SavedClassifier
 
 if TYPE_CHECKING:
     from ..backbones import Backbone
     from ..joined_backbones import JoinedBackbone
     from ..tuning import TunedNetwork
 
-FORMAT = 2
+FORMAT = 3
+READ_FORMATS = (2, 3)  # in format 2 a LiteRT file gives probabilities alone
 DESCRIPTION = "classifier.json"
 LABELS = "labels.txt"
 MAX_FILE_BYTES = 2_000_000_000
@@ -54,32 +56,14 @@ LAYERS = ("InputLayer", "Dense", "Dropout", "GaussianNoise", "BatchNormalization
 KINDS = {"backbone": str, "fingerprint": str, "image_size": int | list, "classes": list, "files": dict}
 
 
-@dataclass(frozen=True, eq=False)
-class SavedClassifier(PictureClassifier):
-    """A classifier out of a folder. It needs neither TensorFlow nor the backbone."""
-
-    classes_: Sequence[str]
-    image_sizes: Sequence[int]  # pixels, of each network
-    backbone_name: str
-    runner: LiteRTRunner = field(repr=False)
-
-    @property
-    def image_size(self) -> int:
-        """Of the network with the largest pictures, in pixels."""
-        return max(self.image_sizes)
-
-    def outcomes(self, pictures: Sequence[Picture]) -> list[Outcome]:
-        """Return the probabilities [k] float32 of each picture, or why it cannot be read; on all cores."""
-        return run_on_pictures(self.runner, self.image_sizes, pictures)
-
-
 def save_classifier(classifier: ImageClassifier, folder: str | os.PathLike) -> None:
     """Write a classifier into a folder. Raises `ClassifierError` for a head that cannot be kept.
 
     One whose network LiteRT cannot run is saved without its model: it needs its backbone when it is loaded.
     """
     folder = Path(folder)
-    contents = {"head": _head_file(classifier.head), "model": _model_file(classifier), "learned": _learned_file(classifier)}
+    contents = {"head": _head_file(classifier.head), "model": _model_file(classifier), "learned": _learned_file(classifier),
+                "known": _known_file(classifier.known), "places": _places_file(classifier)}  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     files = {kind: _write_hashed(folder, kind, *found) for kind, found in contents.items() if found}
     description = _describe(classifier) | {"files": files}
@@ -104,6 +88,23 @@ def _learned_file(classifier: ImageClassifier) -> tuple[str, bytes] | None:
     """Return the ending and the bytes of the file that keeps what a fine-tuned network has learned; None for others."""
     tuned = _tuned_network(classifier)
     return (".npz", _array_bytes(tuned.learned())) if tuned else None
+
+
+def _known_file(known: KnownPictures | None) -> tuple[str, bytes] | None:
+    """Return the ending and the bytes of the file that keeps what is known, in half precision; None where nothing is."""
+    if known is None:
+        return None
+    numbers = np.array([known.threshold, known.false_alarms])
+    return ".npz", _array_bytes({"vectors": known.vectors.astype(np.float16), "numbers": numbers})
+
+
+def _places_file(classifier: ImageClassifier) -> tuple[str, bytes] | None:
+    """Return the ending and the bytes of the file that keeps a head's weights; None for one of several layers."""
+    try:
+        layers = cast(DenseHead, classifier.head).dense_layers()
+    except (AttributeError, TrainingError):
+        return None
+    return (".npz", _array_bytes({"weights": layers[0][0]})) if len(layers) == 1 else None
 
 
 def _tuned_network(classifier: ImageClassifier) -> "TunedNetwork | None":
@@ -148,7 +149,11 @@ def _litert_model(classifier: ImageClassifier) -> bytes:
         import keras
 
         network = backbone.network()  # a joined backbone has none, and says so
-        return convert_network(lambda pixels: keras.ops.softmax(head.scores(network(pixels))), backbone.image_size)
+        def run(pixels: Any) -> tuple[Any, Any]:
+            vectors = network(pixels)
+            return keras.ops.softmax(head.scores(vectors)), vectors
+
+        return convert_network(run, backbone.image_size)
     return add_head([litert_file(part) for part in backbone.parts], layers, LENGTH)
 
 
@@ -181,7 +186,8 @@ def _describe(classifier: ImageClassifier) -> dict[str, Any]:
 
 def _remove_others(folder: Path, kept: set[str]) -> None:
     """Remove what earlier savings left: files named as ours are, and those of format 1."""
-    for pattern in ("head-*.keras", "head-*.npz", "model-*.tflite", "learned-*.npz", "head.keras"):
+    for pattern in ("head-*.keras", "head-*.npz", "model-*.tflite", "learned-*.npz", "known-*.npz", "places-*.npz",
+                    "head.keras"):  # fmt: skip
         for path in folder.glob(pattern):
             if path.name not in kept:
                 path.unlink(missing_ok=True)
@@ -215,7 +221,8 @@ def load_classifier(
             f"The classifier in {printable(folder)} was trained on another network than {backbone.name}: its answers "
             f"would be wrong. Give {description['backbone']} as it was then, or train again."
         )
-    return ImageClassifier(backbone, _load_head(folder, description), tuple(description["classes"]))
+    known = _load_known(folder, description)
+    return ImageClassifier(backbone, _load_head(folder, description), tuple(description["classes"]), known)
 
 
 def _tuned_backbone(
@@ -259,7 +266,7 @@ def _read_description(folder: Path) -> dict[str, Any]:
 
 def _check_description(folder: Path, description: Any) -> None:  # whatever the file holds
     """Raise `ClassifierError` unless everything that is used later is there and of its kind."""
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
+    if not isinstance(description, dict) or description.get("format") not in READ_FORMATS:
         raise _refusal(folder, f"{DESCRIPTION} has no format that this version of the course reads")
     for name, kind in KINDS.items():
         if not isinstance(description.get(name), kind):
@@ -313,10 +320,54 @@ def _saved_classifier(folder: Path, description: dict[str, Any]) -> SavedClassif
         raise _refusal(folder, f"its LiteRT file cannot be run: {str(error).splitlines()[0]}") from error
     sizes, classes = _sizes_of(description), description["classes"]
     shapes = [(1, size, size, 3) for size in sizes]
-    if runner.input_shapes != shapes or runner.output_shape != (1, len(classes)):
+    if runner.input_shapes != shapes or runner.output_shapes[PROBABILITIES] != (1, len(classes)):
         given = " and ".join(map(str, sizes))
         raise _refusal(folder, f"its LiteRT file is not one from {given} pixels to {len(classes)} classes")
-    return SavedClassifier(tuple(classes), tuple(sizes), description["backbone"], runner)
+    known, weights = _load_known(folder, description), _load_weights(folder, description)
+    _check_results(folder, runner, known, weights)
+    if known:
+        runner = runner.with_outputs(PROBABILITIES, VECTOR)
+    return SavedClassifier(tuple(classes), tuple(sizes), description["backbone"], runner, known, weights)
+
+
+def _check_results(
+    folder: Path, runner: LiteRTRunner, known: KnownPictures | None, weights: np.ndarray | None
+) -> None:
+    """Raise `ClassifierError` where what is kept beside the network does not fit what it gives."""
+    vector, maps = (*runner.output_shapes[1:], None, None)[:2]
+    if known and vector != (1, known.vectors.shape[1]):
+        raise _refusal(folder, "its known vectors are not of its network")
+    if weights is not None and maps and (len(maps) != 4 or (maps[-1], runner.output_shapes[0][1]) != weights.shape):
+        raise _refusal(folder, "its weights are not of its network")
+
+
+def _load_arrays(folder: Path, description: dict[str, Any], kind: str) -> dict[str, np.ndarray]:
+    """Return the arrays of one of the files, none where the classifier has no such file."""
+    if kind not in description["files"]:
+        return {}
+    _, data = _read_file(folder, description, kind)
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return dict(arrays)
+    except Exception as error:  # readers of damaged or strange files fail in many ways
+        raise _refusal(folder, f"its {kind} file cannot be read: {str(error).splitlines()[0][:200]}") from error
+
+
+def _load_known(folder: Path, description: dict[str, Any]) -> KnownPictures | None:
+    arrays = _load_arrays(folder, description, "known")
+    if not arrays:
+        return None
+    vectors, numbers = arrays.get("vectors", np.empty(0)), arrays.get("numbers", np.empty(0))
+    if vectors.ndim != 2 or not len(vectors) or vectors.dtype != np.float16 or numbers.shape != (2,):
+        raise _refusal(folder, "its known file holds no vectors and thresholds")
+    return KnownPictures(vectors.astype(np.float32), *map(float, numbers))
+
+
+def _load_weights(folder: Path, description: dict[str, Any]) -> np.ndarray | None:
+    weights = _load_arrays(folder, description, "places").get("weights")
+    if weights is not None and (weights.ndim != 2 or weights.dtype != np.float32):
+        raise _refusal(folder, "its places file holds no weights")
+    return weights
 
 
 def _load_head(folder: Path, description: dict[str, Any]) -> Head:
