@@ -14,6 +14,7 @@ import numpy as np
 
 from .foundation.errors import ClassifierError, ImageError
 from .foundation.litert import Layer
+from .foundation.picture_files import SQUASH
 from .foundation.pictures import Picture, Pictures, PictureSource, as_pictures, is_one_picture
 from .foundation.progress import progress_bar
 from .foundation.runners import Outcome, Pixels, Runner
@@ -168,7 +169,7 @@ class PictureLoader:
     """Reads a picture as a network wants it: pixels [size, size, 3] uint8. Raises `ImageError` with the reason."""
 
     size: int
-    preparation: str = "squash"  # one of `picture_files.PREPARATIONS`
+    preparation: str = SQUASH  # one of `picture_files.PREPARATIONS`
 
     def __call__(self, picture: Picture) -> np.ndarray:
         try:
@@ -187,7 +188,7 @@ def join_outcomes(parts: Sequence[list[Outcome]]) -> list[Outcome]:
 
 
 def run_on_pictures(
-    runner: Runner, image_sizes: Sequence[int], pictures: Sequence[Picture], preparation: str = "squash"
+    runner: Runner, image_sizes: Sequence[int], pictures: Sequence[Picture], preparation: str = SQUASH
 ) -> list[Outcome]:
     """Return what a runner makes of each picture, or why it cannot be read; on all cores, with a progress bar.
 

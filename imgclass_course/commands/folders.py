@@ -23,11 +23,12 @@ def audit(folder: Path | None, image_dir: Path | None, output: Path | None, **sp
     Example:
       imgclass audit my_pictures/
     """
-    from imgclass_course.datasets import ImageFolder, audit
+    from imgclass_course.datasets import as_image_folder, audit
     from imgclass_course.foundation.files import printable
 
     chosen = choose_folder("audit", folder, image_dir)
-    images = ImageFolder.scan(chosen, split["validation_percentage"], split["testing_percentage"], int(split["seed"]))
+    shares = (split["validation_percentage"], split["testing_percentage"])
+    images = as_image_folder(chosen, None, *shares, int(split["seed"]))
     found = audit(images)
     counts = images.counts().rename(index=printable)
     click.echo(counts.assign(all=counts.sum(axis=1)).to_string())

@@ -120,7 +120,8 @@ def crop(image: Image.Image, size: int) -> np.ndarray:
 
 
 # How a decoded picture becomes a square. Networks are trained on one of them, and answer worse to the other.
-PREPARATIONS: dict[str, Callable[[Image.Image, int], np.ndarray]] = {"squash": squash, "crop": crop}
+SQUASH, CROP = "squash", "crop"
+PREPARATIONS: dict[str, Callable[[Image.Image, int], np.ndarray]] = {SQUASH: squash, CROP: crop}
 
 
 def read_bytes(path: str | os.PathLike) -> bytes:
