@@ -53,10 +53,12 @@ def from_teachable_machine(path: str | os.PathLike, labels: str | os.PathLike) -
     others are first turned and laid on white, as all pictures of the course are. Raises `ClassifierError` for files of
     anything else.
     """
-    model, names = _litert_file(Path(path)), _read_labels(Path(labels))
-    runner = LiteRTRunner(model)
-    if (found := runner.output_shapes[0][1]) != len(names):
+    names = _read_labels(Path(labels))
+    network, head = _read_model(Path(path))
+    if (found := head[-1][0].shape[1]) != len(names):
         raise ClassifierError(f"{printable(labels)} has {len(names)} labels and {printable(path)} has {found} classes.")
+    converted = convert_network(lambda pixels: network(pixels / 127.5 - 1, training=False), IMAGE_SIZE)
+    runner = LiteRTRunner(add_head([converted], head))
     return SavedClassifier(tuple(names), (IMAGE_SIZE,), NAME, runner, preparation=CROP)
 
 
@@ -95,15 +97,15 @@ def _read_labels(path: Path) -> list[str]:
     return names
 
 
-def _litert_file(path: Path) -> bytes:
-    """Return the network of a `keras_model.h5` as a LiteRT file from pixels to probabilities. Raises `ClassifierError`."""
+def _read_model(path: Path) -> tuple["keras.Model", list[Layer]]:
+    """Return the network of a `keras_model.h5`, from pixels to vectors, and its dense layers. Raises `ClassifierError`."""
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
-            weights = _named_weights(file)
-            network = _network(weights, _layer_configs(file))
-            head = _dense_layers(weights, _layer_configs(file))
+            weights, configs = _named_weights(file), _layer_configs(file)
+            head = _dense_layers(weights, configs)
+            return _network(weights, configs), head
     except (OSError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, OSError) and error.errno:
             raise ClassifierError(f"{printable(path)} cannot be read ({os.strerror(error.errno)}).") from error
@@ -111,8 +113,6 @@ def _litert_file(path: Path) -> bytes:
             f"{printable(path)} is no image model that Teachable Machine exported for Keras "
             f"({' '.join(str(error).split())[:200]})."
         ) from error
-    model = convert_network(lambda pixels: network(pixels / 127.5 - 1, training=False), IMAGE_SIZE)
-    return add_head([model], head)
 
 
 def _named_weights(file: "h5py.File") -> Weights:
