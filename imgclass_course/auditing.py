@@ -55,7 +55,7 @@ def audit(folder: ImageFolder) -> Audit:
     damage = readable.assign(problem=list(progress_bar(damage, "Decoding", "pictures", len(readable))))
     damage = damage.loc[damage["problem"] != "", ["path", "problem"]]
     repeated = readable.loc[readable["digest"].duplicated(keep=False), ["digest", "path", "label", "split"]]
-    unreadable = pd.concat([folder.problems, damage], ignore_index=True)
+    unreadable = pd.concat([folder.unreadable, damage], ignore_index=True)
     return Audit(folder, unreadable, repeated.sort_values(["digest", "path"], ignore_index=True))
 
 

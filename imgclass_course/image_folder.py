@@ -26,6 +26,7 @@ from .foundation.teachable_projects import is_project, read_project
 from .splitting import decide_splits, name_splits
 
 NO_FOLDERS = "no folders of pictures: make one for each kind of thing, and put its pictures into it"
+LEFT_OUT = "left out by decision"  # the problem of a picture that somebody decided not to use
 
 
 def _make_table(
@@ -54,6 +55,7 @@ class ImageFolder:
     table: pd.DataFrame  # path, label, split, digest, width, height, problem; and group, where groups are given
     splits: tuple[str, ...]  # those that were asked for, or that the pictures bring
     pictures: Mapping[str, Picture] | None = None  # by path, where they are not the files below root
+    decided: str = ""  # the decisions that were applied, counted in words; empty where there were none
 
     @property
     def readable(self) -> pd.DataFrame:
@@ -62,8 +64,14 @@ class ImageFolder:
 
     @property
     def problems(self) -> pd.DataFrame:
-        """Path and problem of each file that is no readable picture."""
+        """Path and problem of each file that is not used: no readable picture, or left out by decision."""
         return self.table.loc[self.table["problem"] != "", ["path", "problem"]].reset_index(drop=True)
+
+    @property
+    def unreadable(self) -> pd.DataFrame:
+        """Path and problem of each file that is no readable picture, without those that were left out by decision."""
+        problems = self.problems
+        return problems[problems["problem"] != LEFT_OUT].reset_index(drop=True)
 
     def counts(self) -> pd.DataFrame:
         """Readable pictures per class (rows) and split (columns)."""

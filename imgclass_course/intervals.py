@@ -169,3 +169,18 @@ def as_runs(values: Sequence[float] | np.ndarray, test_share: float) -> np.ndarr
     if not 0 <= test_share < 1:
         raise ValueError(f"A test share of {test_share}: give 0.2 for 20 %, and 0 where all runs share one split.")
     return runs
+
+
+def mean_of_pairs(values: np.ndarray, repeats: int = 1000, seed: int = 0) -> Interval:
+    """Return the mean over all pairs of two samples of pictures, with its 95 % interval.
+
+    values: float or bool [n, m], a number for each pair; with `strange[:, None] > known` the mean is the area under the
+    ROC curve. Both samples are resampled, `repeats` times (Efron 1979). Raises `ValueError` where there is no pair.
+    """
+    values = np.asarray(values, float)
+    if values.ndim != 2 or not values.size:
+        raise ValueError(f"A number for each pair is wanted, [n, m], and not an array of shape {list(values.shape)}.")
+    generator = np.random.default_rng(seed)
+    rows, columns = (generator.multinomial(size, np.full(size, 1 / size), repeats) / size for size in values.shape)
+    low, high = np.quantile(((rows @ values) * columns).sum(axis=1), [0.025, 0.975])
+    return Interval(float(values.mean()), float(low), float(high))

@@ -17,7 +17,8 @@ import pandas as pd
 from .augmentation import retrain_distortions
 from .backbones import Backbone, load_backbone
 from .bottlenecks import extract
-from .datasets import ImageFolder, as_image_folder, check_trainable
+from .datasets import ImageFolder, check_trainable
+from .decided_folder import as_decided_folder
 from .features import Features
 from .foundation.assets import EFFICIENTNET, EMBEDDED
 from .foundation.errors import AugmentationError, DatasetError, TrainingError
@@ -109,6 +110,7 @@ class Leaderboard:
     split: str  # whose pictures judged; empty where there were none
     problems: pd.DataFrame  # path and problem of each file that could not be read
     judged: PairedComparison | None  # the recommended one against the default, on pictures that had no part in the choice
+    decided: str = ""  # as ImageFolder.decided
 
     @property
     def best(self) -> Tried:
@@ -162,18 +164,20 @@ def compare(
     validation_percentage: float = 10,
     testing_percentage: float = 10,
     seed: int = 0,
+    decisions: bool = True,
 ) -> Leaderboard:
     """Try candidates on pictures, given as for `retrain`, and recommend one. Raises a `CourseError` that says what to do.
 
     The first candidate is the default that others are compared with. Then the most accurate one is tried with balanced
     class weights and, where imgaug is installed, with mirrored views. Pictures of the last split (test, else validation) have no part in the choice and
-    judge it; the others are named in five folds. What would not be done within `minutes` is not begun; the default always is.
+    judge it; the others are named in five folds. `decisions` are obeyed as by `retrain`. What would not be done within `minutes` is not begun; the default always is.
     """
     if not (minutes > 0 and candidates):
         raise TrainingError(f"minutes={minutes!r} and {len(candidates)} candidates: give more than 0 minutes, and some.")
     budget = _Budget(minutes * 60)
     with BottleneckStore(bottleneck_dir or cache_folder() / "bottlenecks") as store:
-        folder = as_image_folder(pictures, labels, validation_percentage, testing_percentage, seed, catalogue=store)
+        shares = (validation_percentage, testing_percentage, seed)
+        folder = as_decided_folder(pictures, labels, *shares, catalogue=store, decisions=decisions)
         check_trainable(folder)
         trials = _Trials(folder, store, seed)
         for candidate in progress_bar(candidates, "Comparing", "candidates"):
@@ -307,7 +311,7 @@ class _Trials:
     def leaderboard(self, budget: _Budget) -> Leaderboard:
         """Return what was tried, with what is recommended judged on the pictures that had no part in it."""
         choosing = corrected_accuracy(np.stack([one.right for one in self.tried]), self.seed)
-        board = Leaderboard(self.tried, budget.left_out, choosing, self.split, self.folder.problems, None)
+        board = Leaderboard(self.tried, budget.left_out, choosing, self.split, self.folder.unreadable, None, self.folder.decided)
         if (self.folder.readable["split"] == "test").any():
             answers = [self._judge(one) for one in (board.tried[0], board.best)]
             board = replace(board, judged=compare_paired(*answers))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import PATH, bottleneck_dir, choose_folder, data_options, minutes, print_problems
+from .options import PATH, bottleneck_dir, choose_folder, data_options, minutes, print_decisions, print_problems
 
 if TYPE_CHECKING:
     from imgclass_course.leaderboard import Leaderboard
@@ -31,6 +31,7 @@ def compare(
     testing_percentage: float,
     validation_percentage: float,
     seed: int,
+    ignore_decisions: bool,
     bottleneck_dir: Path | None,
     minutes: float,
     output_dir: Path,
@@ -54,8 +55,10 @@ def compare(
         validation_percentage=validation_percentage,
         testing_percentage=testing_percentage,
         seed=seed,
+        decisions=not ignore_decisions,
     )
     save_leaderboard(board, output_dir)
+    print_decisions(board.decided)
     print_problems(list(board.problems.itertuples(index=False)), SHOWN_PROBLEMS)
     print_leaderboard(board)
     click.echo(f"Train it: imgclass retrain {chosen} {board.best.candidate.flags}")

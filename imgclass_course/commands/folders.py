@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import PATH, bottleneck_dir, choose_folder, data_options
+from .options import PATH, bottleneck_dir, choose_folder, data_options, print_decisions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,20 +16,22 @@ if TYPE_CHECKING:
 @click.command()
 @data_options
 @click.option("--output", type=PATH, help="A CSV file for the whole table of files.")
-def audit(folder: Path | None, image_dir: Path | None, output: Path | None, **split: float) -> None:
+def audit(folder: Path | None, image_dir: Path | None, output: Path | None, ignore_decisions: bool, **split: float) -> None:
     """Look for what is wrong with FOLDER, which holds one folder of pictures per class. Nothing is changed.
 
     \b
     Example:
       imgclass audit my_pictures/
     """
-    from imgclass_course.datasets import as_image_folder, audit
+    from imgclass_course.datasets import audit
+    from imgclass_course.decided_folder import as_decided_folder
     from imgclass_course.foundation.files import printable
 
     chosen = choose_folder("audit", folder, image_dir)
-    shares = (split["validation_percentage"], split["testing_percentage"])
-    images = as_image_folder(chosen, None, *shares, int(split["seed"]))
+    shares = (split["validation_percentage"], split["testing_percentage"], int(split["seed"]))
+    images = as_decided_folder(chosen, None, *shares, decisions=not ignore_decisions)
     found = audit(images)
+    print_decisions(images.decided)
     counts = images.counts().rename(index=printable)
     click.echo(counts.assign(all=counts.sum(axis=1)).to_string())
     click.echo("\n" + found.summary().to_string(header=False))

@@ -62,7 +62,9 @@ data_options = options(
     percentage("testing", "Share of pictures kept to measure the result; 0 for none."),
     percentage("validation", "Share of pictures kept to follow the training; 0 for none."),
     click.option("--seed", default=0, show_default=True, help="Of the split and of the training."),
-)
+    click.option("--ignore_decisions", is_flag=True,
+                 help="Do not obey what imgclass_decisions.csv in the folder says (see imgclass clean)."),
+)  # fmt: skip
 
 
 def choose_folder(command: str, folder: Path | None, image_dir: Path | None) -> Path:
@@ -71,6 +73,12 @@ def choose_folder(command: str, folder: Path | None, image_dir: Path | None) -> 
     if chosen is None or (folder is not None and image_dir is not None):
         raise click.UsageError(f"Name the folder of pictures once: imgclass {command} FOLDER, or --image_dir FOLDER.")
     return chosen
+
+
+def print_decisions(decided: str) -> None:
+    """Say which decisions were obeyed, as `ImageFolder.decided` counts them; nothing where there were none."""
+    if decided:
+        click.echo(f"Decisions obeyed ({decided}); --ignore_decisions leaves them out")
 
 
 def print_problems(problems: list[tuple[str, str]], shown: int | None = None) -> None:

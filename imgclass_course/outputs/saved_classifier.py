@@ -45,7 +45,7 @@ class SavedClassifier(PictureClassifier):
         outcomes = [row if isinstance(row, Exception) else row[:count] for row in found]
         return outcomes, measured_distances(self.known, vectors)
 
-    def activation_map(self, picture: PictureSource, label: str = "") -> np.ndarray:
+    def activation_map(self, picture: PictureSource | Picture, label: str = "") -> np.ndarray:
         """Return what each place of a picture adds to the score of a class [h, w] float32; by default of the likeliest one.
 
         It is exact: its mean is the class's score, less a number that is the same for all pictures (Zhou 2016,
@@ -56,12 +56,12 @@ class SavedClassifier(PictureClassifier):
             raise ClassifierError(
                 "This classifier does not say where it looked: it is no dense layer after an average."
             )
-        label = label or str(self.predict(picture))
         if label and label not in self.classes_:
             raise ClassifierError(f"There is no class {label!r}; there are {', '.join(self.classes_)}.")
         pixels = PictureLoader(self.image_size, self.preparation)(next(as_pictures(picture)))
-        maps = self._maps_runner.run(pixels)
-        return class_activation_map(maps, self.class_weights[:, list(self.classes_).index(label)])
+        likeliest = int(self.runner.run(pixels)[: len(self.classes_)].argmax())
+        number = list(self.classes_).index(label) if label else likeliest
+        return class_activation_map(self._maps_runner.run(pixels), self.class_weights[:, number])
 
     @cached_property
     def _maps_runner(self) -> LiteRTRunner:
