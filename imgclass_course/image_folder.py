@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from .foundation.folder_listing import (
 )
 from .foundation.grouping import GroupBy, group_pictures
 from .foundation.pictures import Picture, Pictures
+from .foundation.teachable_projects import is_project, read_project
 from .splitting import decide_splits, name_splits
 
 NO_FOLDERS = "no folders of pictures: make one for each kind of thing, and put its pictures into it"
@@ -149,7 +150,7 @@ class ImageFolder:
 
 
 def as_image_folder(
-    data: Any,  # an ImageFolder, a folder's path, a table, or pictures
+    data: Any,  # an ImageFolder, the path of a folder or of a .tm project of Teachable Machine, a table, or pictures
     labels: Sequence | None = None,  # of pictures, one each
     validation_percentage: float = 10,
     testing_percentage: float = 10,
@@ -170,6 +171,9 @@ def as_image_folder(
         return data
     if is_table:
         return ImageFolder.from_table(data, None, *options)
+    if is_path and is_project(data):
+        pictures, classes = read_project(data)
+        return ImageFolder.from_pictures(cast(Pictures, pictures), classes, *options)
     if is_path:
         return ImageFolder.scan(data, *options, group_by=group_by)
     raise DatasetError(

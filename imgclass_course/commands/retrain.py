@@ -146,6 +146,7 @@ def retrain(context: click.Context, folder: Path | None, image_dir: Path | None,
     """Train a classifier on FOLDER, which holds one folder of pictures per class.
 
     A folder with train, validation or test inside keeps that split. Otherwise pictures are split by their content.
+    In place of a folder, a project of Teachable Machine (project.tm) is taken as it is.
     """
     # NumPy and SciPy read this when they are imported: on matrices of this size, threads wait more than they compute.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
