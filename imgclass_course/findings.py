@@ -9,11 +9,11 @@ import numpy as np
 
 from .bottlenecks import extract
 from .classifiers import Answer
-from .datasets import near_copies
 from .features import Features
 from .foundation.files import cache_folder, printable
 from .foundation.store import BottleneckStore
 from .image_folder import ImageFolder
+from .near_duplicates import near_duplicates
 from .ridge import leave_one_out_scores
 
 MOST_MISTAKES = 200  # of a classifier
@@ -89,14 +89,20 @@ def find_near_duplicates(features: Features) -> list[Finding]:
     if features.source is None:
         return []
     labels = dict(zip(features.rows["path"], features.rows["label"], strict=True))
-    groups = _groups(_near_pairs(features.source))
+    groups = _groups([*_same_pairs(features), *_near_pairs(features)])
     mixed = sorted(groups, key=lambda group: len({labels[path] for path in group}) == 1)
     return [finding for group in mixed for finding in _describe_group(group)]
 
 
-def _near_pairs(images: ImageFolder) -> Iterable[tuple[str, str]]:
-    """Return the paths of pictures that are nearly the same, or the same, pair by pair."""
-    pairs = near_copies(images)
+def _same_pairs(features: Features) -> Iterable[tuple[str, str]]:
+    """Return the paths of files with the same bytes, pair by pair."""
+    for _, paths in features.rows.groupby("digest", sort=False)["path"]:
+        yield from ((paths.iloc[0], other) for other in paths.iloc[1:])
+
+
+def _near_pairs(features: Features) -> Iterable[tuple[str, str]]:
+    """Return the paths of pictures that are nearly the same, pair by pair."""
+    pairs = near_duplicates(features)
     return zip(pairs["first"], pairs["second"], strict=True)
 
 
