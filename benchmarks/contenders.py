@@ -24,6 +24,7 @@ class Settings:
     first_version: Path | None = None
     textile_dir: Path | None = None
     elpv: Path | None = None
+    emoji: Path | None = None  # a folder of emoji
 
 
 def read_pictures(folder: Path) -> int:

@@ -4,6 +4,8 @@ from statistics import mean, stdev
 
 from scipy.stats import binomtest
 
+from imgclass_course.evaluation import resampled_interval
+
 NORMAL_QUANTILE = 1.96  # of a 95 % interval
 
 
@@ -19,3 +21,9 @@ def paired_detail(first: list[int], second: list[int]) -> str:
     middle = mean(differences)
     margin = NORMAL_QUANTILE * stdev(differences) / len(differences) ** 0.5
     return f"95 % interval {middle - margin:.3f} to {middle + margin:.3f}, same {len(differences)} pictures"
+
+
+def seeds_detail(values: list[float]) -> str:
+    """The 95 % interval of a mean over draws (Student's): about other draws of the same pictures, not about others."""
+    interval = resampled_interval(values, 0)
+    return f"95 % interval {interval.low:.3f} to {interval.high:.3f}, {len(values)} draws"

@@ -25,7 +25,7 @@ from benchmarks.contenders import (
     seconds_row,
     with_cache_folder,
 )
-from benchmarks.intervals import paired_detail, wilson_detail
+from benchmarks.intervals import paired_detail, seeds_detail, wilson_detail
 from benchmarks.processes import Measured, interleaved, measure, median_result, module_command
 from benchmarks.report import Row, Target, section, write_markdown
 from benchmarks.whole_commands import labelling, retraining, starting, whole_run
@@ -223,6 +223,54 @@ def comparison(settings: Settings) -> list[Row]:
     return rows
 
 
+def label_errors(settings: Settings) -> list[Row]:
+    """Labels planted wrong on image_dir and validation_dir together: our rule and cleanlab look for them."""
+    folders = [folder for folder in (settings.image_dir, settings.validation_dir) if folder]
+    command = module_command("benchmarks.label_errors", "--image_dir", *folders)
+    result = measure(with_cache_folder(settings.scratch / "cache", command)).result
+    return label_error_rows(result["pictures"], result["draws"])
+
+
+def label_error_rows(pictures: int, draws_of: dict[str, list[dict[str, dict[str, float]]]]) -> list[Row]:
+    """What each way found of planted labels, and how it differs from the first way in the same draws."""
+    rows = []
+    for flip, draws in draws_of.items():
+        first, *others = draws[0]
+        for way in (first, *others):
+            for name in ("average precision", "recall of the first 10 %", "precision", "recall"):
+                if name not in draws[0][way]:
+                    continue
+                values = [draw[way][name] for draw in draws]
+                gains = [draw[way][name] - draw[first][name] for draw in draws]
+                more = f"; minus {first}: {mean(gains):+.3f}, {seeds_detail(gains)}" if way != first else ""
+                rows.append(Row(f"{flip}: {way}, {name}", mean(values), "", None, f"{seeds_detail(values)}{more}"))
+            named, seconds = (median(draw[way][name] for draw in draws) for name in ("named", "seconds"))
+            detail = f"median, of {pictures:,} pictures; {seconds:.1f} s"
+            rows.append(Row(f"{flip}: {way}, pictures named", named, "", None, detail))
+    return rows
+
+
+def near_duplicates(settings: Settings) -> list[Row]:
+    """Copies planted among the pictures of image_dir (and validation_dir beside it), and a search among vectors."""
+    beside = settings.validation_dir is not None and settings.validation_dir.parent == settings.image_dir.parent
+    folder = settings.image_dir.parent if beside else settings.image_dir
+    command = module_command("benchmarks.near_duplicates")
+    result = measure(with_cache_folder(settings.scratch / "cache", [*command, "--image_dir", str(folder)])).result
+    hits, others = sum(result["found"].values()), len(result["others"])
+    kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(result["found"].items()))
+    search = measure([*command, "--vectors", str(WARM_VECTORS)])
+    recall, precision = (wilson_detail(hits, count) for count in (result["planted"], hits + others))
+    limit, most = (Target(value, at_least=False) for value in (30, 2000))
+    share, said = f"{search.result['found']} of {search.result['planted']}", "pairs found that were planted"
+    return [
+        Row("planted copies found", hits / result["planted"], "", Target(0.95), f"{recall}; {kinds}"),
+        Row(said, hits / (hits + others), "", Target(0.95), f"{precision}; others may be real ones"),
+        Row("search, vectors at hand", result["seconds"], "s", None, f"{result['pictures']:,} pictures, mirrored too"),
+        Row(f"search among {WARM_VECTORS:,} vectors", search.result["seconds"], "s", limit, f"{share} planted pairs"),
+        Row("its peak memory", search.peak_memory / MEGABYTE, "MB", most, "resident, with the vectors themselves"),
+    ]
+
+
 def elpv(settings: Settings) -> list[Row]:
     """Solar cells of unequal classes: ways to make up for it, against doing nothing; left out where none are given."""
     if settings.elpv is None or not settings.elpv.exists():
@@ -237,6 +285,39 @@ def elpv(settings: Settings) -> list[Row]:
         for name, (value, low, high) in gains.items():
             detail = f"95 % interval {low:+.3f} to {high:+.3f}, same {cells}"
             rows.append(Row(f"{way} minus nothing, {name}", value, "", detail=detail))
+    return rows
+
+
+def strangers(settings: Settings) -> list[Row]:
+    """Whether pictures of nothing that a classifier knows are noticed, against its largest probability; the cost."""
+    if settings.validation_dir is None:
+        print("strangers is left out: it needs --validation_dir", file=sys.stderr)
+        return []
+    folders = ["--image_dir", settings.image_dir, "--held_out", settings.validation_dir]
+    emoji = ["--emoji", settings.emoji] if settings.emoji else []
+    command = module_command("benchmarks.strangers", *folders, *emoji)
+    result = measure(with_cache_folder(settings.scratch / "cache", command)).result
+    alarms, rows = result["false alarms"], []
+    for kind, found in result["kinds"].items():
+        (value, low, high), control, (more, *interval) = found["distance"], found["probability"][0], found["difference"]
+        target = Target(0.9) if kind in ("drawings", "emoji") else None
+        gain = f"largest probability {control:.3f}, difference {more:+.3f} [{interval[0]:+.3f}, {interval[1]:+.3f}]"
+        told = f"{found['told']['count']} of {found['pictures']} called none of these"
+        detail = f"[{low:.3f}, {high:.3f}]; {gain}; {told}"
+        rows.append(Row(f"{kind}, by distance", value, "area under the ROC curve", target, detail))
+    detail = wilson_detail(alarms["count"], alarms["n"])
+    rows.append(Row("held-out pictures called none of these, 0.05 allowed", alarms["value"], "", detail=detail))
+    for name in ("one by one", "at once"):
+        limit = Target(0.05, at_least=False)
+        rows.append(
+            Row(
+                f"cost of asking, {name}",
+                result["cost"][f"{name}, cost"],
+                "",
+                limit,
+                f"{result['cost'][f'{name}, ms']:.1f} ms a picture",
+            )
+        )
     return rows
 
 
@@ -268,7 +349,10 @@ MEASUREMENTS: dict[str, tuple[str, Measurement]] = {
     "backbones": ("Backbones: each network that comes along, and both side by side", backbones),
     "fine_tuning": ("Pictures far from ImageNet: earlier activations, and networks that learn", fine_tuning),
     "comparison": (f"imgclass compare, with {COMPARISON_MINUTES} minutes", comparison),
+    "label_errors": ("Label errors: 5 % planted, our rule and cleanlab", label_errors),
+    "near_duplicates": ("Near-duplicates: planted copies", near_duplicates),
     "elpv": ("Unequal classes: solar cells (ELPV), five folds", elpv),
+    "strangers": ("None of these: pictures of nothing that a classifier knows", strangers),
     "clipart": ("Few pictures: the drawings that come along", clipart),
     "fashion": ("All of Fashion-MNIST: a network with under 100,000 parameters", fashion),
     "starting": ("Start-up", starting),
@@ -283,6 +367,7 @@ def parse_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--textile_dir", type=Path, help="simulated cloth, see README.md")
     parser.add_argument("--fashion_dir", type=Path, default=FASHION_FOLDER, help="the four files of all Fashion-MNIST")
     parser.add_argument("--elpv", type=Path, help="the wheel of PyPI's elpv-dataset, or its unpacked folder")
+    parser.add_argument("--emoji", type=Path, help="a folder of emoji, see strangers.py")
     parser.add_argument("--first_version", type=Path, help="a checkout of the first version, for `make run`")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/RESULTS.md"))
     parser.add_argument("--repeats", type=int, default=3, help="interleaved runs per contender")
@@ -301,7 +386,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="imgclass_bench_") as scratch:
             validation_dir = flags.validation_dir and flags.validation_dir.resolve()
             folders = (flags.image_dir.resolve(), validation_dir, Path(scratch))
-            optional = (flags.first_version, flags.textile_dir, flags.elpv)
+            optional = (flags.first_version, flags.textile_dir, flags.elpv, flags.emoji)
             others = (flags.fashion_dir.resolve(), *(folder and folder.resolve() for folder in optional))
             rows = measurement(Settings(*folders, flags.repeats, *others))
         if rows:  # what is left out keeps its earlier section

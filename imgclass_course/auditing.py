@@ -1,5 +1,6 @@
 """What commonly is wrong with a data set, found before it costs a day."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from .foundation.errors import ImageError
 from .foundation.progress import progress_bar
 from .foundation.threads import map_in_threads
 from .image_folder import ImageFolder
+from .shortcuts import Shortcut
 
 MIN_CLASS_PICTURES = 20  # below this a class has about two test pictures: nothing to measure with
 SURPRISING = 0.001  # a p-value below this is not put down to chance
@@ -21,6 +23,8 @@ class Audit:
     folder: ImageFolder
     unreadable: pd.DataFrame  # path, problem
     duplicates: pd.DataFrame  # digest, path, label, split of pictures that are there more than once
+    near: pd.DataFrame | None = None  # pairs as `near_duplicates` returns them, where they were looked for
+    shortcuts: Sequence[Shortcut] | None = None  # as `find_shortcuts` returns them, where they were looked for
 
     @property
     def split_p_value(self) -> float:
@@ -44,19 +48,45 @@ class Audit:
             f"classes with fewer than {MIN_CLASS_PICTURES} pictures": int((totals < MIN_CLASS_PICTURES).sum()),
             "classes that a split has no picture of": int((counts == 0).any(axis=1).sum()),
             "splits drawn differently": int(self.split_p_value < SURPRISING),
+            **self._near_counts(),
+            **({} if self.shortcuts is None else {"properties that alone predict the class": len(self.shortcuts)}),
+            **({"groups that are in two splits": self.straddling} if "group" in self.folder.table else {}),
         }
         return pd.DataFrame({"found": found}).rename_axis("what")
 
+    @property
+    def straddling(self) -> int:
+        """How many groups have pictures in more than one split, which only a folder with its own splits can bring about."""
+        rows = self.folder.readable
+        if "group" not in rows:
+            return 0
+        return int((rows[rows["group"] != ""].groupby("group")["split"].nunique() > 1).sum())
 
-def audit(folder: ImageFolder) -> Audit:
-    """Decode every picture, on all cores, and look for what commonly goes wrong."""
+    def _near_counts(self) -> dict[str, int]:
+        if self.near is None:
+            return {}
+        return {
+            "pairs that are nearly the same": len(self.near),
+            "of these, across two splits": int((~self.near["same_split"]).sum()),
+            "of these, under two labels": int((~self.near["same_label"]).sum()),
+        }
+
+
+def audit(
+    folder: ImageFolder, near: pd.DataFrame | None = None, shortcuts: Sequence[Shortcut] | None = None
+) -> Audit:
+    """Decode every picture, on all cores, and look for what commonly goes wrong.
+
+    `near` are the pairs that `near_duplicates` finds, which takes the pictures' vectors, and `shortcuts` what
+    `find_shortcuts` finds; without them they are not counted.
+    """
     readable = folder.readable
     damage = map_in_threads(lambda path: folder.picture(path).problem(), readable["path"])
     damage = readable.assign(problem=list(progress_bar(damage, "Decoding", "pictures", len(readable))))
     damage = damage.loc[damage["problem"] != "", ["path", "problem"]]
     repeated = readable.loc[readable["digest"].duplicated(keep=False), ["digest", "path", "label", "split"]]
-    unreadable = pd.concat([folder.problems, damage], ignore_index=True)
-    return Audit(folder, unreadable, repeated.sort_values(["digest", "path"], ignore_index=True))
+    unreadable = pd.concat([folder.unreadable, damage], ignore_index=True)
+    return Audit(folder, unreadable, repeated.sort_values(["digest", "path"], ignore_index=True), near, shortcuts)
 
 
 def thumbnails(folder: ImageFolder, side: int = 16) -> tuple[pd.DataFrame, np.ndarray]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from .foundation.errors import ClassifierError, ImageError
 from .foundation.litert import Layer
+from .foundation.picture_files import SQUASH
 from .foundation.pictures import Picture, Pictures, PictureSource, as_pictures, is_one_picture
 from .foundation.progress import progress_bar
 from .foundation.runners import Outcome, Pixels, Runner
@@ -168,10 +169,11 @@ class PictureLoader:
     """Reads a picture as a network wants it: pixels [size, size, 3] uint8. Raises `ImageError` with the reason."""
 
     size: int
+    preparation: str = SQUASH  # one of `picture_files.PREPARATIONS`
 
     def __call__(self, picture: Picture) -> np.ndarray:
         try:
-            return picture.load(self.size)
+            return picture.load(self.size, preparation=self.preparation)
         except OSError as error:
             raise ImageError(f"the file cannot be read ({error.strerror})") from error
 
@@ -185,12 +187,14 @@ def join_outcomes(parts: Sequence[list[Outcome]]) -> list[Outcome]:
     return joined
 
 
-def run_on_pictures(runner: Runner, image_sizes: Sequence[int], pictures: Sequence[Picture]) -> list[Outcome]:
+def run_on_pictures(
+    runner: Runner, image_sizes: Sequence[int], pictures: Sequence[Picture], preparation: str = SQUASH
+) -> list[Outcome]:
     """Return what a runner makes of each picture, or why it cannot be read; on all cores, with a progress bar.
 
     One that runs several networks sees each picture in the size of each.
     """
-    loaders = [PictureLoader(size) for size in image_sizes]
+    loaders = [PictureLoader(size, preparation) for size in image_sizes]
 
     def load(picture: Picture) -> Pixels:
         sizes = tuple(read(picture) for read in loaders)

@@ -8,6 +8,7 @@ they are: whatever trains on them applies the decisions to its table of pictures
 import csv
 import io
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,12 +17,11 @@ import pandas as pd
 
 from .foundation.errors import DatasetError
 from .foundation.files import printable, write_text_whole
-from .image_folder import ImageFolder
+from .image_folder import LEFT_OUT, ImageFolder
 
 FILE_NAME = "imgclass_decisions.csv"
 COLUMNS = ("path", "decision", "class")
 KEEP, MOVE, LEAVE_OUT = CHOICES = ("keep", "move", "leave out")
-LEFT_OUT = "left out by decision"  # the problem of a picture that is not used
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,15 @@ def apply_decisions(images: ImageFolder, decisions: Iterable[Decision]) -> Image
         if decision.choice == MOVE:
             labels[row] = decision.label
         elif decision.choice == LEAVE_OUT:
-            problems[row], splits[row] = problems[row] or LEFT_OUT, ""
-    return replace(images, table=table.assign(label=labels, problem=problems, split=splits))
+            problems[row], splits[row] = LEFT_OUT, ""
+    table = table.assign(label=labels, problem=problems, split=splits)
+    return replace(images, table=table, decided=count_choices(decisions))
+
+
+def count_choices(decisions: Iterable[Decision]) -> str:
+    """Return how often each choice was made, such as "keep: 2, move: 1, leave out: 0"."""
+    counts = Counter(decision.choice for decision in decisions)
+    return ", ".join(f"{choice}: {counts[choice]}" for choice in CHOICES)
 
 
 def _check_there(images: ImageFolder, decisions: Sequence[Decision], rows: dict[str, int]) -> None:
@@ -248,5 +255,4 @@ class Decisions:
         return self._known.get(decision_path(path))
 
     def __repr__(self) -> str:
-        counts = {choice: sum(one.choice == choice for one in self._known.values()) for choice in CHOICES}
-        return f"Decisions({', '.join(f'{choice}: {count}' for choice, count in counts.items())})"
+        return f"Decisions({count_choices(self._known.values())})"

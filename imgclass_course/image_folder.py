@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -21,10 +21,13 @@ from .foundation.folder_listing import (
     list_rows,
     name_text,
 )
+from .foundation.grouping import GroupBy, group_pictures
 from .foundation.pictures import Picture, Pictures
+from .foundation.teachable_projects import is_project, read_project
 from .splitting import decide_splits, name_splits
 
 NO_FOLDERS = "no folders of pictures: make one for each kind of thing, and put its pictures into it"
+LEFT_OUT = "left out by decision"  # the problem of a picture that somebody decided not to use
 
 
 def _make_table(
@@ -53,6 +56,7 @@ class ImageFolder:
     table: pd.DataFrame  # path, label, split, digest, width, height, problem; and group, where groups are given
     splits: tuple[str, ...]  # those that were asked for, or that the pictures bring
     pictures: Mapping[str, Picture] | None = None  # by path, where they are not the files below root
+    decided: str = ""  # the decisions that were applied, counted in words; empty where there were none
 
     @property
     def readable(self) -> pd.DataFrame:
@@ -61,8 +65,14 @@ class ImageFolder:
 
     @property
     def problems(self) -> pd.DataFrame:
-        """Path and problem of each file that is no readable picture."""
+        """Path and problem of each file that is not used: no readable picture, or left out by decision."""
         return self.table.loc[self.table["problem"] != "", ["path", "problem"]].reset_index(drop=True)
+
+    @property
+    def unreadable(self) -> pd.DataFrame:
+        """Path and problem of each file that is no readable picture, without those that were left out by decision."""
+        problems = self.problems
+        return problems[problems["problem"] != LEFT_OUT].reset_index(drop=True)
 
     def counts(self) -> pd.DataFrame:
         """Readable pictures per class (rows) and split (columns)."""
@@ -98,10 +108,12 @@ class ImageFolder:
         testing_percentage: float = 10,
         seed: int = 0,
         catalogue: Catalogue | None = None,  # what remembers files between runs
+        group_by: GroupBy = None,  # what never stands in two splits, see `group_pictures`
     ) -> "ImageFolder":
         """Read a folder; files that are no pictures stay in the table with their problem. Raises `DatasetError`."""
         root = Path(os.path.realpath(root))
         listed, classes = list_files(root)
+        listed = group_pictures(listed, group_by)
         table, splits = _make_table(listed, validation_percentage, testing_percentage, seed, catalogue)
         return cls(root, classes, table, splits)
 
@@ -138,16 +150,19 @@ class ImageFolder:
 
 
 def as_image_folder(
-    data: Any,  # an ImageFolder, a folder's path, a table, or pictures
+    data: Any,  # an ImageFolder, the path of a folder or of a .tm project of Teachable Machine, a table, or pictures
     labels: Sequence | None = None,  # of pictures, one each
     validation_percentage: float = 10,
     testing_percentage: float = 10,
     seed: int = 0,
     catalogue: Catalogue | None = None,
+    group_by: GroupBy = None,  # of the files of a folder, see `group_pictures`
 ) -> ImageFolder:
     """An `ImageFolder` of what is given; one that is given stays as it is. Raises `DatasetError`."""
     options = (validation_percentage, testing_percentage, seed, catalogue)
     is_path, is_table = isinstance(data, str | os.PathLike), hasattr(data, "columns")
+    if group_by is not None and (labels is not None or not is_path):
+        raise DatasetError("group_by is for the files of a folder: a table names groups in its column group.")
     if labels is not None:
         if isinstance(data, ImageFolder) or is_table or (is_path and os.path.isdir(data)):
             raise DatasetError("A folder brings its own labels, a table in its column label: leave `labels` out.")
@@ -156,8 +171,11 @@ def as_image_folder(
         return data
     if is_table:
         return ImageFolder.from_table(data, None, *options)
+    if is_path and is_project(data):
+        pictures, classes = read_project(data)
+        return ImageFolder.from_pictures(cast(Pictures, pictures), classes, *options)
     if is_path:
-        return ImageFolder.scan(data, *options)
+        return ImageFolder.scan(data, *options, group_by=group_by)
     raise DatasetError(
         f"A {type(data).__name__} alone is no data set: give a folder, a table with the columns path and label, "
         "or pictures with their labels."

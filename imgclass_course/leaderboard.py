@@ -17,11 +17,13 @@ import pandas as pd
 from .augmentation import retrain_distortions
 from .backbones import Backbone, load_backbone
 from .bottlenecks import extract
-from .datasets import ImageFolder, as_image_folder, check_trainable
+from .datasets import ImageFolder, check_trainable
+from .decided_folder import as_decided_folder
 from .features import Features
 from .foundation.assets import EFFICIENTNET, EMBEDDED
 from .foundation.errors import AugmentationError, DatasetError, TrainingError
 from .foundation.files import cache_folder
+from .foundation.grouping import GroupBy
 from .foundation.imgaug_loading import load_imgaug
 from .foundation.progress import progress_bar
 from .foundation.store import BottleneckStore
@@ -30,7 +32,7 @@ from .intervals import Accuracy, Interval, PairedComparison, compare_paired
 from .joined_backbones import JoinedBackbone
 from .retraining import Fitted, fit
 from .running import litert_file
-from .splitting import assign_split
+from .splitting import assign_split, split_keys
 
 NUM_FOLDS = 5
 INNER_PERCENTAGE = 10  # of the pictures outside a fold: they decide the strength, or the best step
@@ -109,6 +111,7 @@ class Leaderboard:
     split: str  # whose pictures judged; empty where there were none
     problems: pd.DataFrame  # path and problem of each file that could not be read
     judged: PairedComparison | None  # the recommended one against the default, on pictures that had no part in the choice
+    decided: str = ""  # as ImageFolder.decided
 
     @property
     def best(self) -> Tried:
@@ -162,18 +165,22 @@ def compare(
     validation_percentage: float = 10,
     testing_percentage: float = 10,
     seed: int = 0,
+    decisions: bool = True,
+    group_by: GroupBy = None,
 ) -> Leaderboard:
     """Try candidates on pictures, given as for `retrain`, and recommend one. Raises a `CourseError` that says what to do.
 
     The first candidate is the default that others are compared with. Then the most accurate one is tried with balanced
     class weights and, where imgaug is installed, with mirrored views. Pictures of the last split (test, else validation) have no part in the choice and
-    judge it; the others are named in five folds. What would not be done within `minutes` is not begun; the default always is.
+    judge it; the others are named in five folds, which divide no group of `group_by`. `decisions` are obeyed as by `retrain`.
+    What would not be done within `minutes` is not begun; the default always is.
     """
     if not (minutes > 0 and candidates):
         raise TrainingError(f"minutes={minutes!r} and {len(candidates)} candidates: give more than 0 minutes, and some.")
     budget = _Budget(minutes * 60)
     with BottleneckStore(bottleneck_dir or cache_folder() / "bottlenecks") as store:
-        folder = as_image_folder(pictures, labels, validation_percentage, testing_percentage, seed, catalogue=store)
+        shares = (validation_percentage, testing_percentage, seed)
+        folder = as_decided_folder(pictures, labels, *shares, store, decisions, group_by)
         check_trainable(folder)
         trials = _Trials(folder, store, seed)
         for candidate in progress_bar(candidates, "Comparing", "candidates"):
@@ -229,8 +236,7 @@ class _Trials:
 
         rows = self.folder.readable
         rows = rows[rows["split"] == "train"]
-        groups = rows["group"] if "group" in rows else pd.Series("", rows.index)
-        keys = rows["digest"].where(groups == "", groups)
+        keys = pd.Series(split_keys(rows), rows.index)
         first = ~keys.duplicated()
         units, kinds = keys[first].to_numpy(), rows.loc[first, "label"].to_numpy(str)
         if len(units) < 2 * NUM_FOLDS:
@@ -271,8 +277,8 @@ class _Trials:
     def _fit(self, candidate: Candidate, features: Features, fold: np.ndarray, number: int) -> Fitted:
         """Train on what is outside a fold; a tenth of it decides the strength, or the best step."""
         rows = features.rows
-        parts = {digest: assign_split(digest, INNER_PERCENTAGE, 0, self.seed) for digest in rows["digest"].unique()}
-        inner = rows["digest"].map(parts)
+        keys = pd.Series(split_keys(rows), rows.index)
+        inner = keys.map({key: assign_split(key, INNER_PERCENTAGE, 0, self.seed) for key in keys.unique()})
         outside = (rows["split"] == "train").to_numpy() & (fold != number)
         used = outside & ~((inner == "validation") & (rows["view"] > 0)).to_numpy()
         chosen = replace(features, rows=rows.assign(split=inner)).select(used)
@@ -307,7 +313,7 @@ class _Trials:
     def leaderboard(self, budget: _Budget) -> Leaderboard:
         """Return what was tried, with what is recommended judged on the pictures that had no part in it."""
         choosing = corrected_accuracy(np.stack([one.right for one in self.tried]), self.seed)
-        board = Leaderboard(self.tried, budget.left_out, choosing, self.split, self.folder.problems, None)
+        board = Leaderboard(self.tried, budget.left_out, choosing, self.split, self.folder.unreadable, None, self.folder.decided)
         if (self.folder.readable["split"] == "test").any():
             answers = [self._judge(one) for one in (board.tried[0], board.best)]
             board = replace(board, judged=compare_paired(*answers))

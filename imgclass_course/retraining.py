@@ -17,10 +17,12 @@ from .backbones import Backbone, load_backbone
 from .bottlenecks import extract
 from .calibration import calibrate as calibrated
 from .classifiers import Head, ImageClassifier
-from .datasets import ImageFolder, as_image_folder, check_trainable
+from .datasets import ImageFolder, check_trainable
+from .decided_folder import as_decided_folder
 from .features import Features
 from .foundation.errors import TrainingError
 from .foundation.files import cache_folder, printable
+from .foundation.grouping import GroupBy
 from .foundation.store import BottleneckStore
 from .heads import (
     ClassWeight,
@@ -159,6 +161,7 @@ def retrain(
     validation_percentage: float = 10,
     testing_percentage: float = 10,
     seed: int = 0,
+    group_by: GroupBy = None,
     augmentation: Augmentation | None = None,
     views: int | None = None,
     resample: Resampling = "none",
@@ -167,6 +170,7 @@ def retrain(
     calibrate: bool = False,
     false_alarms: float = USUAL_FALSE_ALARMS,
     callbacks: Any = (),
+    decisions: bool = True,
     **options: Any,
 ) -> Retraining:
     """Train a classifier of pictures. Raises a `CourseError` that says what to do.
@@ -178,15 +182,17 @@ def retrain(
     measured stays as it is. `adjust_prior` makes the answers those of a world in which all classes are equally common
     (see `adjust_for_prior`). `calibrate` divides the scores by a temperature, chosen on validation (see `calibration`).
     `false_alarms` is the share of pictures of the known classes that may be taken for none of these (see `novelty`); 0 keeps
-    nothing to tell that. `seed` is that of the split and of the training. `callbacks` are Keras's, or a function from
-    `Features` to them.
+    nothing to tell that. `seed` is that of the split and of the training; `group_by` says which files of a folder stay together
+    in it (see `group_pictures`). `callbacks` are Keras's, or a function from `Features` to them. The file of decisions in a
+    folder that is given by its path is obeyed (see `imgclass_course.decisions`), unless `decisions` is False.
     """
     check_options(head, options | ({"callbacks": callbacks} if callbacks else {}), FIT_OPTIONS)
     views = _check_views(augmentation, views)
     check_false_alarms(false_alarms)
     backbone = load_backbone(backbone)
     with BottleneckStore(bottleneck_dir or cache_folder() / "bottlenecks") as store:
-        folder = as_image_folder(pictures, labels, validation_percentage, testing_percentage, seed, catalogue=store)
+        shares = (validation_percentage, testing_percentage, seed)
+        folder = as_decided_folder(pictures, labels, *shares, store, decisions, group_by)
         check_trainable(folder)
         check_resampling(resample, folder.counts()["train"], resample_to, views)
         features = extract(folder, backbone=backbone, store=store, augmentation=augmentation, views=views)

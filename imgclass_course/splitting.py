@@ -5,6 +5,7 @@ import hashlib
 import pandas as pd
 
 from .foundation.folder_listing import SPLITS
+from .foundation.grouping import join_groups
 
 
 def assign_split(
@@ -27,11 +28,18 @@ def decide_splits(table: pd.DataFrame, validation: float, testing: float, seed: 
     divided = "" if "" in given else "train"  # where each row has a split, validation is taken from training
     validation = 0 if "validation" in given else validation
     testing = 0 if "test" in given or divided == "train" else testing
-    keys = table["digest"].where(table["group"] == "", table["group"])
+    keys = split_keys(table)
+    named = {key: split for key, split in zip(keys, table["split"], strict=True) if split and divided == ""}
     return [
-        "" if problem else assign_split(key, validation, testing, seed) if split == divided else split
+        "" if problem else named.get(key) or assign_split(key, validation, testing, seed) if split == divided else split
         for problem, split, key in zip(table["problem"], table["split"], keys, strict=True)
     ]
+
+
+def split_keys(table: pd.DataFrame) -> list[str]:
+    """The name of what each row is never parted from: its group and pictures of the same content (see `join_groups`)."""
+    digests = table["digest"].tolist()
+    return join_groups(digests, table["group"].tolist() if "group" in table else [""] * len(digests))
 
 
 def name_splits(given: set[str], validation: float, testing: float) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Pictures of nothing that a classifier of drawings was taught: photos, faces of a font, textures, noise, other drawings."""
+"""Pictures of nothing that a classifier was taught: photos, faces of a font, textures, noise, drawings."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +33,23 @@ def load_strangers(left_out: Sequence[str] = ()) -> dict[str, np.ndarray]:
     return found
 
 
+def few_strangers(count: int) -> dict[str, np.ndarray]:
+    """Return at most `count` pictures [n, 224, 224, 3] uint8 of each kind: drawings, emoji, cloth, noise.
+
+    They need no library but those that the package needs.
+    """
+    drawings = sorted(dataset_folder("clipart").glob("*/*.jpg"))
+    cloths = sorted(dataset_folder("textile").glob("*/*.jpg"))
+    read = {"drawings": drawings, "cloth": cloths}
+    found = {kind: np.stack([_read(files[place]) for place in _spread(len(files), count)]) for kind, files in read.items()}
+    return found | {"emoji": _faces(count), "noise": _noise(count // len(GRAINS))}
+
+
+def _spread(length: int, count: int) -> list[int]:
+    """Return at most `count` places in a list, evenly spread."""
+    return sorted(set(np.linspace(0, length - 1, min(count, length)).round().astype(int).tolist()))
+
+
 def _square(pixels: np.ndarray, size: int = SIZE) -> np.ndarray:
     """Return grey or coloured pixels as a square picture in colours, squashed."""
     image = Image.fromarray(pixels).convert("RGB")
@@ -64,26 +81,29 @@ def _textures() -> np.ndarray:
     return np.stack([*map(_square, patches), *map(_read, cloths)])
 
 
-def _faces() -> np.ndarray:
-    """Return the faces of DejaVu, a font that comes with matplotlib, painted yellow."""
+def _faces(count: int = len(FACES)) -> np.ndarray:
+    """Return the first `count` faces of DejaVu, a font that comes with matplotlib, painted yellow."""
     import matplotlib
     from matplotlib.ft2font import FT2Font
 
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     there = FT2Font(str(path)).get_charmap()
     font = ImageFont.truetype(str(path), 3 * SIZE // 4)
-    return np.stack([_face(chr(code), font) for code in FACES if code in there])
+    return np.stack([_face(chr(code), font) for code in FACES if code in there][:count])
 
 
 def _face(letter: str, font: ImageFont.FreeTypeFont) -> np.ndarray:
-    image = Image.new("RGB", (SIZE, SIZE), YELLOW)
-    draw = ImageDraw.Draw(image)
-    draw.text((SIZE // 2, SIZE // 2), letter, INK, font, anchor="mm")
-    ImageDraw.floodfill(image, (0, 0), WHITE, thresh=60)  # what lies outside of the face
-    return np.asarray(image)
+    ink = Image.new("L", (SIZE, SIZE))
+    ImageDraw.Draw(ink).text((SIZE // 2, SIZE // 2), letter, 255, font, anchor="mm")
+    left, top, right, bottom = ink.getbbox() or (0, 0, SIZE, SIZE)
+    radius, middle = min(right - left, bottom - top) / 2 - 2, (left + right) / 2
+    face = Image.new("RGB", (SIZE, SIZE), WHITE)
+    ImageDraw.Draw(face).circle((middle, bottom - radius - 2), radius, YELLOW)
+    face.paste(INK, mask=ink)
+    return np.asarray(face)
 
 
-def _noise() -> np.ndarray:
+def _noise(count: int = NOISES) -> np.ndarray:
     generator = np.random.default_rng(0)
-    grains = [generator.integers(0, 256, (grain, grain, 3), np.uint8) for grain in GRAINS for _ in range(NOISES)]
+    grains = [generator.integers(0, 256, (grain, grain, 3), np.uint8) for grain in GRAINS for _ in range(count)]
     return np.stack([_square(one) for one in grains])

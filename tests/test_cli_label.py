@@ -103,11 +103,11 @@ def test_label_of_many_pictures_uses_all_cores(label: Run, pictures: Path, monke
     """Three pictures have to be in hand at once, or the barrier breaks."""
     barrier, original, used = threading.Barrier(3, timeout=30), Picture.load, set()
 
-    def load(picture: Picture, *arguments: object) -> np.ndarray:
+    def load(picture: Picture, *arguments: object, **options: object) -> np.ndarray:
         used.add(threading.get_ident())
         if len(used) <= 3 and picture.name.endswith(("000.png", "001.png", "002.png")):
             barrier.wait()
-        return original(picture, *arguments)
+        return original(picture, *arguments, **options)
 
     monkeypatch.setattr(threads, "num_cores", lambda: 3)
     monkeypatch.setattr(Picture, "load", load)

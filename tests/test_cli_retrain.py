@@ -82,7 +82,8 @@ def test_retrain_prints_its_result_and_nothing_else(retrain: Run, tmp_path: Path
         ["Report:", os.path.join("imgclass_classifier", "report.html")],
     ]
     names = {re.sub("-.*", "", path.name) for path in (tmp_path / "imgclass_classifier").iterdir()}
-    assert names == {"classifier.json", "head", "labels.txt", "metrics.json", "model", "report.html"}
+    own = {"classifier.json", "head", "known", "labels.txt", "metrics.json", "model", "places", "report.html"}
+    assert names == own
     assert [path.name for path in tmp_path.iterdir()] == ["imgclass_classifier"]
 
 

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from browser import PHONE, WIDE, free_port, keep_screenshot, open_browser, require_browser, server, wait_for
 from PIL import Image
@@ -59,9 +60,18 @@ def test_picture_is_shown_and_named(page: webdriver.Chrome, address: str, pictur
     assert text(page, "named").count("%") == 3 and "red" in text(page, "named")
     wait_for(lambda: page.find_elements(By.CSS_SELECTOR, "#shown img"), "picture")
     assert text(page, "message") == ""
+    wait_for(lambda: page.find_elements(By.CSS_SELECTOR, "#bright img"), "what spoke for it")
     keep_screenshot(page, "demo_picture")
     elsewhere = [source for source in sources(page) if not source.startswith((address, "data:", "blob:"))]
     assert elsewhere == [], "the page asks other machines"
+
+
+def test_strange_picture_gets_a_warning(page: webdriver.Chrome, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+    (tmp_path / "noise.png").write_bytes(encode(noise))
+    drop(page, tmp_path / "noise.png")
+    wait_for(lambda: "none of these" in text(page, "message"), "warning")
+    keep_screenshot(page, "demo_strange")
 
 
 def test_page_fits_a_phone(page: webdriver.Chrome, pictures: Path) -> None:
@@ -118,10 +128,27 @@ def classifier(classifier_folder: Path) -> SavedClassifier:
 
 def test_answer_is_that_of_the_classifier(classifier: SavedClassifier, pictures: Path) -> None:
     path = pictures / "green" / "003.png"
-    shown, named, message = demo.answer(classifier, str(path))
-    assert named == classifier.predict(path).probabilities and max(named, key=named.get) == "green"
-    assert message == "" and shown.shape == (30, 40, 3)
-    assert demo.answer(classifier, None) == (None, None, "")
+    shown = demo.answer(classifier, str(path))
+    assert shown.named == classifier.predict(path).probabilities and max(shown.named, key=shown.named.get) == "green"
+    assert shown.message == "" and shown.picture.shape == shown.bright.shape == (30, 40, 3)
+    assert demo.answer(classifier, None) == (None, None, None, "")
+
+
+def test_what_spoke_for_the_class_is_bright(classifier: SavedClassifier, pictures: Path) -> None:
+    path = pictures / "green" / "003.png"
+    shown, places = demo.answer(classifier, str(path)), classifier.activation_map(path, "green")
+    share = shown.bright.mean(axis=2) / np.maximum(shown.picture.mean(axis=2), 1)
+    assert 0.2 < share.min() < 0.5 < 0.9 < share.max() < 1.05
+    rows, columns = np.unravel_index([places.argmax(), places.argmin()], places.shape)
+    (lit, dark) = share[rows * 30 // 4 + 3, columns * 40 // 4 + 5]
+    assert lit > dark
+
+
+def test_strange_picture_is_said_to_be_none_of_these(classifier: SavedClassifier, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+    (tmp_path / "noise.png").write_bytes(encode(noise))
+    shown = demo.answer(classifier, str(tmp_path / "noise.png"))
+    assert "none of these" in shown.message and shown.picture is not None and len(shown.named) == 3
 
 
 class TwentyClasses:
@@ -137,11 +164,11 @@ class TwentyClasses:
 
 
 def test_page_takes_any_classifier(pictures: Path, tmp_path: Path) -> None:
-    _, named, message = demo.answer(TwentyClasses(), str(pictures / "red" / "000.png"))
-    assert list(named) == list(TwentyClasses.classes_[:5]) and message == ""
+    shown = demo.answer(TwentyClasses(), str(pictures / "red" / "000.png"))
+    assert list(shown.named) == list(TwentyClasses.classes_[:5]) and shown.message == "" and shown.bright is None
     (tmp_path / "refused.png").write_bytes(encode(gradient()))
-    shown, named, message = demo.answer(TwentyClasses(), str(tmp_path / "refused.png"))
-    assert shown is None and named is None and "cannot be used: it is refused." in message
+    shown = demo.answer(TwentyClasses(), str(tmp_path / "refused.png"))
+    assert shown.picture is None and shown.named is None and "cannot be used: it is refused." in shown.message
     pytest.importorskip("gradio")
     page = demo.build_page(TwentyClasses())
     assert any("It knows 20 classes" in str(block.get_config().get("value")) for block in page.blocks.values())
@@ -149,13 +176,13 @@ def test_page_takes_any_classifier(pictures: Path, tmp_path: Path) -> None:
 
 def test_large_picture_is_shown_small(classifier: SavedClassifier, tmp_path: Path) -> None:
     (tmp_path / "large.png").write_bytes(encode(gradient(2000, 1000)))
-    shown, _, _ = demo.answer(classifier, str(tmp_path / "large.png"))
-    assert shown.shape == (320, 640, 3)
+    shown = demo.answer(classifier, str(tmp_path / "large.png"))
+    assert shown.picture.shape == shown.bright.shape == (320, 640, 3)
 
 
 def test_file_that_is_gone_gets_a_message(classifier: SavedClassifier, tmp_path: Path) -> None:
-    shown, named, message = demo.answer(classifier, str(tmp_path / "gone.png"))
-    assert shown is None and named is None and "No such file" in message
+    shown = demo.answer(classifier, str(tmp_path / "gone.png"))
+    assert shown.picture is None and shown.named is None and "No such file" in shown.message
 
 
 def test_missing_gradio_is_one_line(

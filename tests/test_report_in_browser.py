@@ -9,6 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from browser import PHONE, keep_screenshot, open_browser
+from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from support import encode, gradient
 
 from imgclass_course.evaluation import Advice, Evaluation
@@ -73,3 +78,38 @@ def test_the_browser_would_run_them(browser: str, tmp_path: Path) -> None:
     for attack in ATTACKS[:3]:
         (tmp_path / "page.html").write_text(f'<title>Title</title><p title="{attack}">{attack}</p>')
         assert "<title>run</title>" in open_page(tmp_path / "page.html", tmp_path / "profile")
+
+
+@pytest.mark.parametrize("label", ["birds", *ATTACKS[:3]])
+def test_keyboard_alone_shows_the_pictures_of_a_cell(tmp_path: Path, label: str) -> None:
+    pixels = [gradient(seed=seed) for seed in range(6)]
+    probabilities = np.array([[0.1, 0.9], [0.2, 0.8], [0.4, 0.6], [0.9, 0.1], [0.3, 0.7], [0.2, 0.8]])
+    evaluation = Evaluation([label, "fish"], np.array([0, 0, 0, 0, 1, 1]), probabilities)
+    write_report(tmp_path / "report.html", evaluation, pixels)
+    with open_browser() as page:
+        page.get((tmp_path / "report.html").as_uri())
+        sections = page.find_elements(By.CSS_SELECTOR, ".cell")
+        assert len(sections) == 3 and not any(section.is_displayed() for section in sections)
+        for _ in range(2):  # the first cell holds right answers
+            press(page, Keys.TAB)
+        link = page.switch_to.active_element
+        assert link.accessible_name == f"{label} taken for fish: 3 pictures"
+        assert page.execute_script("return getComputedStyle(arguments[0]).outlineStyle", link) == "solid"
+        press(page, Keys.ENTER)
+        (shown,) = [section for section in sections if section.is_displayed()]
+        assert page.switch_to.active_element == shown and shown.accessible_name == link.accessible_name
+        captions = [caption.text.split("\n")[0] for caption in shown.find_elements(By.TAG_NAME, "figcaption")]
+        assert captions == ["90%", "80%", "60%"]
+        pictures = shown.find_elements(By.TAG_NAME, "img")
+        assert all(page.execute_script("return arguments[0].naturalWidth", picture) > 0 for picture in pictures)
+        keep_screenshot(page, "report_cell")
+        page.set_window_size(*PHONE)
+        keep_screenshot(page, "report_cell_phone")
+        press(page, Keys.TAB, Keys.ENTER)
+        assert page.switch_to.active_element == link and not shown.is_displayed()
+        assert page.title == "Image classifier"
+
+
+def press(page: webdriver.Chrome, *keys: str) -> None:
+    """Press keys, one after the other."""
+    ActionChains(page).send_keys(*keys).perform()

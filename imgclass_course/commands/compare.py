@@ -2,11 +2,20 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import PATH, bottleneck_dir, choose_folder, data_options, minutes, print_problems
+from .options import (
+    PATH,
+    bottleneck_dir,
+    choose_folder,
+    data_options,
+    minutes,
+    print_decisions,
+    print_problems,
+    take_group_by,
+)
 
 if TYPE_CHECKING:
     from imgclass_course.leaderboard import Leaderboard
@@ -31,9 +40,11 @@ def compare(
     testing_percentage: float,
     validation_percentage: float,
     seed: int,
+    ignore_decisions: bool,
     bottleneck_dir: Path | None,
     minutes: float,
     output_dir: Path,
+    **groups: Any,
 ) -> None:
     """Try heads, networks, joined networks, earlier blocks, class weights and views on FOLDER, and recommend one.
 
@@ -54,8 +65,11 @@ def compare(
         validation_percentage=validation_percentage,
         testing_percentage=testing_percentage,
         seed=seed,
+        decisions=not ignore_decisions,
+        group_by=take_group_by(groups),
     )
     save_leaderboard(board, output_dir)
+    print_decisions(board.decided)
     print_problems(list(board.problems.itertuples(index=False)), SHOWN_PROBLEMS)
     print_leaderboard(board)
     click.echo(f"Train it: imgclass retrain {chosen} {board.best.candidate.flags}")

@@ -1,35 +1,88 @@
 """`imgclass audit`, `imgclass cache` and `imgclass data`: looking after pictures and their vectors."""
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import PATH, bottleneck_dir, choose_folder, data_options
+from .options import PATH, bottleneck_dir, choose_folder, data_options, print_decisions, take_group_by
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from imgclass_course.auditing import Audit
+    from imgclass_course.datasets import ImageFolder
     from imgclass_course.foundation.store import BottleneckStore
+
+SHOWN_PAIRS = 10  # of pictures that are nearly the same
 
 
 @click.command()
 @data_options
+@bottleneck_dir
 @click.option("--output", type=PATH, help="A CSV file for the whole table of files.")
-def audit(folder: Path | None, image_dir: Path | None, output: Path | None, **split: float) -> None:
-    """Look for what is wrong with FOLDER, which holds one folder of pictures per class. Nothing is changed.
+@click.option("--no_near_duplicates", is_flag=True,
+              help="Do not look for pictures that are nearly the same, which takes a network's vectors.")  # fmt: skip
+@click.option("--mirrored", is_flag=True, help="Also find pictures that are mirrored copies of others.")
+@click.option("--pairs", type=PATH, help="A CSV file for all pairs that are nearly the same.")
+def audit(
+    folder: Path | None,
+    image_dir: Path | None,
+    bottleneck_dir: Path | None,
+    output: Path | None,
+    no_near_duplicates: bool,
+    mirrored: bool,
+    pairs: Path | None,
+    **split: Any,
+) -> None:
+    """Look for what is wrong with FOLDER, which holds one folder of pictures per class. Nothing in it is changed.
+
+    Pictures that are nearly the same are found by a network's vectors, which are kept, so that retrain need not compute
+    them again. Where brightness, size, shape, border or file format alone predicts the class, that is said too.
 
     \b
     Example:
       imgclass audit my_pictures/
     """
-    from imgclass_course.datasets import ImageFolder, audit
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is imported
+    chosen = choose_folder("audit", folder, image_dir)
+    if no_near_duplicates and (mirrored or pairs):
+        raise click.UsageError("--no_near_duplicates finds no pairs: leave it out, or --mirrored and --pairs.")
+    from imgclass_course.datasets import audit
+    from imgclass_course.foundation.files import cache_folder
+    from imgclass_course.foundation.store import BottleneckStore
+    from imgclass_course.shortcuts import find_shortcuts
+
+    with BottleneckStore(bottleneck_dir or cache_folder() / "bottlenecks") as store:
+        images = _scan(chosen, store, split)
+        near = None if no_near_duplicates else _find_near_duplicates(images, store, mirrored)
+    print_decisions(images.decided)
+    print_audit(audit(images, near, find_shortcuts(images)))
+    for path, table in ((output, images.table), (pairs, near)):
+        if path and table is not None:
+            table.to_csv(path, index=False, errors="backslashreplace")
+
+
+def _scan(folder: Path, store: "BottleneckStore", split: dict[str, Any]) -> "ImageFolder":
+    from imgclass_course.decided_folder import as_decided_folder
+
+    group_by, decisions = take_group_by(split), not split.pop("ignore_decisions")
+    return as_decided_folder(folder, None, catalogue=store, group_by=group_by, decisions=decisions, **split)
+
+
+def _find_near_duplicates(images: "ImageFolder", store: "BottleneckStore", mirrored: bool) -> "pd.DataFrame":
+    from imgclass_course.bottlenecks import extract
+    from imgclass_course.near_duplicates import near_duplicates
+
+    return near_duplicates(extract(images, store=store), mirrored)
+
+
+def print_audit(found: "Audit") -> None:
+    """Print how many pictures there are, how many problems of each kind, and which."""
     from imgclass_course.foundation.files import printable
 
-    chosen = choose_folder("audit", folder, image_dir)
-    images = ImageFolder.scan(chosen, split["validation_percentage"], split["testing_percentage"], int(split["seed"]))
-    found = audit(images)
-    counts = images.counts().rename(index=printable)
+    counts = found.folder.counts().rename(index=printable)
     click.echo(counts.assign(all=counts.sum(axis=1)).to_string())
     click.echo("\n" + found.summary().to_string(header=False))
     for title, table in (
@@ -38,14 +91,32 @@ def audit(folder: Path | None, image_dir: Path | None, output: Path | None, **sp
     ):
         if len(table):
             click.echo(f"\n{title}:\n" + _printable_table(table))
-    if output:
-        images.table.to_csv(output, index=False, errors="backslashreplace")
+    if found.near is not None and len(found.near):
+        _print_near_duplicates(found.near)
+    if found.shortcuts:
+        click.echo("\nA classifier may learn these instead of what is in the pictures:")
+        for shortcut in found.shortcuts:
+            click.echo(f"  {shortcut}")
+
+
+def _print_near_duplicates(pairs: "pd.DataFrame") -> None:
+    """List the first pairs, and say what is wrong with each, or that nothing is."""
+    more = f", the first {SHOWN_PAIRS} of {len(pairs)}; --pairs FILE keeps all" if len(pairs) > SHOWN_PAIRS else ""
+    shown = pairs.head(SHOWN_PAIRS)
+    split, label = (
+        shown[name].map({True: "", False: what})
+        for name, what in (("same_split", "two splits"), ("same_label", "two labels"))
+    )
+    kind = shown["mirrored"].map({True: "mirrored", False: ""})
+    said = [", ".join(filter(None, words)) for words in zip(split, label, kind, strict=True)]
+    table = shown[["first", "second"]].assign(what=said)
+    click.echo(f"\nNearly the same{more}:\n" + _printable_table(table))
 
 
 def _printable_table(table: "pd.DataFrame") -> str:
     from imgclass_course.foundation.files import printable
 
-    names = {name: table[name].map(printable) for name in ("path", "label") if name in table}
+    names = {name: table[name].map(printable) for name in ("path", "label", "first", "second") if name in table}
     return table.assign(**names).to_string(index=False)
 
 

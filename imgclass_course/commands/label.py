@@ -1,15 +1,17 @@
 """`imgclass label` and `imgclass demo`: a saved classifier at work. They never import TensorFlow."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from .many_pictures import Wanted, label_many, list_paths, many_options
 from .options import PATH, options, print_problems
 
 if TYPE_CHECKING:
     from imgclass_course.classifiers import Answer
+    from imgclass_course.outputs.classifier_files import SavedClassifier
 
 CLASSIFIER = Path("imgclass_classifier")
 SIZE = click.IntRange(min=1)
@@ -30,29 +32,57 @@ old_options = options(  # of label_image.py, where a graph did not know how its 
 @click.option("--graph", type=PATH, default=CLASSIFIER, show_default=True, help="Folder of the classifier.")
 @click.option("--labels", type=PATH, help="A file with other names for the classes, one per line.")
 @click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Answers per picture.")
+@many_options
 @old_options
 def label(
-    pictures: tuple[Path, ...], more: tuple[Path, ...], graph: Path, labels: Path | None, top: int, **unneeded: object
+    pictures: tuple[Path, ...],
+    more: tuple[Path, ...],
+    graph: Path,
+    labels: Path | None,
+    top: int,
+    csv: Path | None,
+    sort_into: Path | None,
+    at_least: float | None,
+    link: bool,
+    **unneeded: object,
 ) -> None:
     """Name what is in PICTURES, or in all pictures of a folder, with a classifier that `imgclass retrain` made.
 
     \b
-    Example:
-      imgclass label --graph my_classifier one.jpg two.png holidays/
+    Examples:
+      imgclass label --graph my_classifier one.jpg two.png
+      imgclass label --graph my_classifier holidays/ --csv answers.csv --sort_into sorted/ --at_least 0.6
     """
+    from imgclass_course.outputs.answer_files import classifier_identity
     from imgclass_course.outputs.classifier_files import load_classifier
 
-    given = [*pictures, *more]
-    if not given:
-        raise click.UsageError("Name at least one picture: imgclass label PICTURE, or --image PICTURE.")
+    given, wanted = [*pictures, *more], Wanted(csv, sort_into, at_least, link)
+    _check_given(given)
+    wanted.check(given)
     if graph.is_file():
         raise click.UsageError(f"--graph names a folder that `imgclass retrain` wrote; {graph} is a file.")
     classifier = load_classifier(graph)
     _check_unneeded(unneeded, classifier.image_size)
     names = _read_labels(labels, classifier.classes_) if labels else classifier.classes_
+    renamed = dict(zip(classifier.classes_, names, strict=True))
+    if wanted:
+        label_many(classifier, classifier_identity(graph, names), given, renamed, wanted)
+    else:
+        _print_answers(classifier, given, renamed, top)
+
+
+def _check_given(given: Sequence[Path]) -> None:
+    """Raise `click.UsageError` where nothing is given, or what is no file or folder."""
+    if not given:
+        raise click.UsageError("Name at least one picture: imgclass label PICTURE, or --image PICTURE.")
+    if Path("-") in given:
+        raise click.UsageError("Pictures are not read from standard input (-): name files or folders.")
+
+
+def _print_answers(classifier: "SavedClassifier", given: Sequence[Path], renamed: dict[str, str], top: int) -> None:
+    """Print the likeliest classes of each picture; list those that cannot be read."""
     paths = [path for chosen in given for path in _files(chosen)]
     answers = classifier.predict(paths)
-    renamed = dict(zip(classifier.classes_, names, strict=True))
     for path, answer in zip(paths, answers, strict=True):
         if not answer.problem:
             _print_answer(path, answer, renamed, top)
@@ -74,17 +104,12 @@ def _check_unneeded(given: dict[str, object], image_size: int) -> None:
         click.echo(f"Not needed, the classifier knows it: {', '.join(flags)}", err=True)
 
 
-def _files(path: Path) -> Iterator[Path]:
-    """Yield the path, or the files in the folder that it is, sorted, hidden ones left out."""
-    from imgclass_course.foundation.folder_listing import walk_files
-
-    if not path.is_dir():
-        yield path
-        return
-    found = [Path(state.path) for state, _ in walk_files(path, str(path.resolve()))]
+def _files(path: Path) -> list[Path]:
+    """Return the path, or the files in the folder that it is. Raises `click.UsageError` where there are none."""
+    found = list(list_paths([path]))
     if not found:
         raise click.UsageError(f"There are no files in the folder {path}.")
-    yield from found
+    return found
 
 
 def _print_answer(path: Path, answer: "Answer", renamed: dict[str, str], top: int) -> None:
@@ -93,6 +118,8 @@ def _print_answer(path: Path, answer: "Answer", renamed: dict[str, str], top: in
     click.echo(printable(path))
     for name, probability in answer.top(top):
         click.echo(f"  {renamed[name]} (score = {probability:.5f})")
+    if answer.none_of_these:
+        click.echo(f"  perhaps none of these: it is unlike all training pictures (distance {answer.distance:.2f})")
 
 
 def _read_labels(path: Path, classes: Sequence[str]) -> list[str]:

@@ -62,7 +62,20 @@ data_options = options(
     percentage("testing", "Share of pictures kept to measure the result; 0 for none."),
     percentage("validation", "Share of pictures kept to follow the training; 0 for none."),
     click.option("--seed", default=0, show_default=True, help="Of the split and of the training."),
-)
+    click.option("--ignore_decisions", is_flag=True,
+                 help="Do not obey what imgclass_decisions.csv in the folder says (see imgclass clean)."),
+    click.option("--group_pattern", metavar="REGEX",
+                 help="Files whose names (below their class's folder) match in the same way stay in one split: by the first "
+                      "group of the regular expression, or all that it matches, such as '^patient\\d+'."),
+    click.option("--group_seconds", type=FiniteRange(min=0),
+                 help="Photos in one folder, each taken at most so many seconds after the one before, stay in one split."),
+)  # fmt: skip
+
+
+def take_group_by(flags: dict[str, Any]) -> list[Any] | None:
+    """Take the two options for groups out of the flags of a command; return what `ImageFolder.scan` wants, or None."""
+    given = [flags.pop(name) for name in ("group_pattern", "group_seconds")]
+    return [way for way in given if way is not None] or None
 
 
 def choose_folder(command: str, folder: Path | None, image_dir: Path | None) -> Path:
@@ -71,6 +84,12 @@ def choose_folder(command: str, folder: Path | None, image_dir: Path | None) -> 
     if chosen is None or (folder is not None and image_dir is not None):
         raise click.UsageError(f"Name the folder of pictures once: imgclass {command} FOLDER, or --image_dir FOLDER.")
     return chosen
+
+
+def print_decisions(decided: str) -> None:
+    """Say which decisions were obeyed, as `ImageFolder.decided` counts them; nothing where there were none."""
+    if decided:
+        click.echo(f"Decisions obeyed ({decided}); --ignore_decisions leaves them out")
 
 
 def print_problems(problems: list[tuple[str, str]], shown: int | None = None) -> None:

@@ -23,7 +23,9 @@ from .options import (
     data_options,
     minutes,
     options,
+    print_decisions,
     print_problems,
+    take_group_by,
 )
 
 if TYPE_CHECKING:
@@ -144,6 +146,7 @@ def retrain(context: click.Context, folder: Path | None, image_dir: Path | None,
     """Train a classifier on FOLDER, which holds one folder of pictures per class.
 
     A folder with train, validation or test inside keeps that split. Otherwise pictures are split by their content.
+    In place of a folder, a project of Teachable Machine (project.tm) is taken as it is.
     """
     # NumPy and SciPy read this when they are imported: on matrices of this size, threads wait more than they compute.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -154,6 +157,7 @@ def retrain(context: click.Context, folder: Path | None, image_dir: Path | None,
     _set_verbosity(flags["logging_verbosity"])
     if flags["model_dir"]:
         os.environ["TFHUB_CACHE_DIR"] = str(flags["model_dir"])
+    flags["group_by"] = take_group_by(flags)
     if flags["best"]:
         flags |= _choose_best(chosen, flags)
     result = _retrain(chosen, flags)
@@ -218,8 +222,8 @@ def _choose_best(folder: Path, flags: dict[str, Any]) -> dict[str, Any]:
     """Compare, print what came of it, and return the flags of what is recommended."""
     from imgclass_course.leaderboard import FLIPPED_VIEWS, compare
 
-    shared = ("minutes", "bottleneck_dir", "validation_percentage", "testing_percentage", "seed")
-    board = compare(folder, **{name: flags[name] for name in shared})
+    shared = ("minutes", "bottleneck_dir", "validation_percentage", "testing_percentage", "seed", "group_by")
+    board = compare(folder, **{name: flags[name] for name in shared}, decisions=not flags["ignore_decisions"])
     print_leaderboard(board)
     best = board.best.candidate
     views = {"flip_left_right": True, "augmented_views": FLIPPED_VIEWS} if best.flipped else {}
@@ -244,6 +248,8 @@ def _retrain(folder: Path, flags: dict[str, Any]) -> "Retraining":
         validation_percentage=flags["validation_percentage"],
         testing_percentage=flags["testing_percentage"],
         seed=flags["seed"],
+        decisions=not flags["ignore_decisions"],
+        group_by=flags["group_by"],
         augmentation=_augmentation(flags),
         views=flags["augmented_views"],
         resample=flags["resample"],
@@ -361,12 +367,14 @@ def _write_outputs(result: "Retraining", flags: dict[str, Any]) -> None:
     from imgclass_course.outputs.advice import advise
     from imgclass_course.outputs.classifier_files import LABELS
     from imgclass_course.outputs.run_files import export_saved_model, save_run
+    from imgclass_course.outputs.trust import examine
 
     with ThreadPoolExecutor(1) as pool:
         advice = pool.submit(advise, result)  # NumPy computes while the library of the report's drawings is loaded
         if result.history.index.name == "steps":
             import matplotlib.figure  # noqa: F401
-    save_run(result, flags["output_graph"], flags["report"], flags["test_batch_size"], advice.result())
+    trust = examine(result, flags["bottleneck_dir"])
+    save_run(result, flags["output_graph"], flags["report"], flags["test_batch_size"], advice.result(), trust)
     if flags["output_labels"]:
         write_whole(flags["output_labels"], lambda path: shutil.copyfile(flags["output_graph"] / LABELS, path))
     if flags["saved_model_dir"]:
@@ -390,7 +398,8 @@ def _print_result(result: "Retraining", flags: dict[str, Any]) -> None:
         _print_unmeasured(counts.index[counts[name] == 0], name)
     made = f"Inner activations ({result.activations})" if isinstance(result, FineTuning) else "Bottlenecks"
     click.echo(f"{made}: {features.reused} from the store, {features.computed} computed")
-    print_problems(list(result.folder.problems.itertuples(index=False)), SHOWN_PROBLEMS)
+    print_decisions(result.folder.decided)
+    print_problems(list(result.folder.unreadable.itertuples(index=False)), SHOWN_PROBLEMS)
     click.echo(f"Accuracy on {split} pictures: {evaluation.accuracy}")
     if isinstance(result, FineTuning):
         click.echo(f"Before fine-tuning: {result.frozen.evaluate(split).accuracy}; after it, {result.comparison(split)}")

@@ -27,7 +27,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, cast
 
 from .errors import DownloadError
-from .files import printable, remove
+from .files import UNSAFE_NAME, printable, remove
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -43,11 +43,6 @@ LEFTOVER_SECONDS = 3600.0  # in which nothing changed: whoever wrote it was kill
 NOTE = ".imgclass_data.json"  # in a data set's folder: what was put there
 # What damaged archives make the readers raise; the last is a password or an unknown compression.
 _UNPACKING_ERRORS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError)
-# On Windows the first name devices, the second lose their end, and the third are no names.
-_UNSAFE_NAME = re.compile(
-    r"""(?: (?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[1-9¹²³]) [ ]* (?:[.:].*)? | .*[. ] | .*[<>:"|?*\x00-\x1f].* )""",
-    re.IGNORECASE | re.DOTALL | re.VERBOSE,
-)
 
 
 @dataclass(frozen=True)
@@ -298,7 +293,7 @@ def _open_members(source: Path) -> Iterator[Iterator[_Member]]:
 def _safe_path(name: str) -> PurePosixPath:
     """Return a member's path, which stays inside the folder and means the same on each system."""
     path = PurePosixPath(name.replace("\\", "/"))
-    if not path.parts or path.is_absolute() or any(map(_UNSAFE_NAME.fullmatch, path.parts)):
+    if not path.parts or path.is_absolute() or any(map(UNSAFE_NAME.fullmatch, path.parts)):
         raise DownloadError(
             f"The name {printable(name)} leads outside the folder, or is none on each system: it is not safe to unpack."
         )

@@ -1,11 +1,19 @@
 """Where things lie, names that can be printed, and files that are written whole or not at all."""
 
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
+
+# On Windows the first name devices, the second lose their end, and the third are no names.
+UNSAFE_NAME = re.compile(
+    r"""(?: (?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[1-9¹²³]) [ ]* (?:[.:].*)? | .*[. ] | .*[<>:"|?*\x00-\x1f].* )""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
+MAX_NAME_BYTES = 200  # most file systems take 255
 
 
 def package_folder() -> Path:
@@ -32,6 +40,17 @@ def printable(path: str | os.PathLike) -> str:
         return text
     text = os.fsencode(text).decode("utf-8", "backslashreplace")
     return "".join(character if character.isprintable() else f"\\x{ord(character):02x}" for character in text)
+
+
+def safe_name(text: str) -> str:
+    """Return a text as the name of a visible file or folder on each system; it stays as it is where it is one already.
+
+    What separates folders, or is forbidden on Windows, becomes _, so that it leads nowhere else: ".." is "__".
+    """
+    name = re.sub(r"""[<>:"/\\|?*\x00-\x1f\ud800-\udfff]""", "_", text)
+    short = name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")  # not half of a character at its end
+    visible = re.sub(r"^\.|[. ]$", "_", short) or "_"
+    return f"_{visible}" if UNSAFE_NAME.fullmatch(visible) else visible
 
 
 def remove(path: Path) -> None:

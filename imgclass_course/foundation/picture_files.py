@@ -4,10 +4,11 @@ import io
 import os
 import stat
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageOps
 
 from .errors import ImageError
 
@@ -111,6 +112,16 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def squash(image: Image.Image, size: int) -> np.ndarray:
     """Return a picture as the square [size, size, 3] uint8 that a network wants: bilinear with antialiasing."""
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def crop(image: Image.Image, size: int) -> np.ndarray:
+    """Return the square in the middle of a picture, as [size, size, 3] uint8, as Teachable Machine takes it: Lanczos."""
+    return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS))
+
+
+# How a decoded picture becomes a square. Networks are trained on one of them, and answer worse to the other.
+SQUASH, CROP = "squash", "crop"
+PREPARATIONS: dict[str, Callable[[Image.Image, int], np.ndarray]] = {SQUASH: squash, CROP: crop}
 
 
 def read_bytes(path: str | os.PathLike) -> bytes:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from .errors import DatasetError, FileChangedError, ImageError
 from .files import printable
-from .picture_files import MAX_IMAGE_BYTES, decode, pixels_to_rgb, read_bytes, squash, to_rgb, upright
+from .picture_files import MAX_IMAGE_BYTES, PREPARATIONS, SQUASH, decode, pixels_to_rgb, read_bytes, to_rgb, upright
 
 PictureSource = str | os.PathLike | bytes | bytearray | memoryview | IO[bytes] | Image.Image | np.ndarray
 Pictures = PictureSource | Iterable[PictureSource]
@@ -58,15 +58,16 @@ class Picture:
         """Return the SHA-256 of the file's bytes, or of the pixels and their shape. Raises as `content` does."""
         return content_digest(self.content())
 
-    def load(self, size: int, digest: str | None = None) -> np.ndarray:
+    def load(self, size: int, digest: str | None = None, preparation: str = SQUASH) -> np.ndarray:
         """Return the picture as [size, size, 3] uint8, RGB. Raises `ImageError` or `OSError`.
 
-        With a `digest`, content that has another one is refused: it is not the picture that was listed.
+        `preparation` is one of `PREPARATIONS`; only one that squashes may decode a large JPEG at a reduced scale. With a `digest`, content that has another one is refused: it is not the picture that was listed.
         """
         content = self.content()
         if digest is not None and content_digest(content) != digest:
             raise FileChangedError("the file changed while it was in use; the next run takes it as it is now")
-        return squash(decode(content, size) if isinstance(content, bytes) else content, size)
+        scale = size if preparation == SQUASH else None
+        return PREPARATIONS[preparation](decode(content, scale) if isinstance(content, bytes) else content, size)
 
     def image(self, size: int | None = None) -> Image.Image:
         """Return a copy of the picture, RGB; with a `size`, perhaps smaller than it is, but not than twice the size.

@@ -70,6 +70,11 @@ class LiteRTRunner:
         self._results = [result["index"] for result in results]
         self._idle.append(interpreter)
 
+    @property
+    def model(self) -> bytes:
+        """The LiteRT file that is run."""
+        return self._model
+
     def with_outputs(self, *outputs: int) -> "LiteRTRunner":
         """Return a runner for other results of the same file; the two share their interpreters."""
         other = copy(self)

@@ -29,6 +29,7 @@ from ..classifiers import DenseHead, Head, ImageClassifier
 from ..foundation.errors import ClassifierError, TrainingError
 from ..foundation.files import printable, write_text_whole, write_whole
 from ..foundation.litert import add_head, convert_network
+from ..foundation.picture_files import PREPARATIONS, SQUASH
 from ..foundation.runners import LiteRTRunner
 from ..joined_backbones import LENGTH
 from ..novelty import KnownPictures
@@ -64,9 +65,14 @@ def save_classifier(classifier: ImageClassifier, folder: str | os.PathLike) -> N
     folder = Path(folder)
     contents = {"head": _head_file(classifier.head), "model": _model_file(classifier), "learned": _learned_file(classifier),
                 "known": _known_file(classifier.known), "places": _places_file(classifier)}  # fmt: skip
+    write_classifier(folder, {kind: found for kind, found in contents.items() if found}, _describe(classifier))
+
+
+def write_classifier(folder: Path, contents: dict[str, tuple[str, bytes]], about: dict[str, Any]) -> None:
+    """Write the files of a classifier, by kind with ending and bytes, and the description `about` it, into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = {kind: _write_hashed(folder, kind, *found) for kind, found in contents.items() if found}
-    description = _describe(classifier) | {"files": files}
+    files = {kind: _write_hashed(folder, kind, *found) for kind, found in contents.items()}
+    description = {"format": FORMAT, **about, "versions": _versions(), "files": files}
     write_text_whole(folder / DESCRIPTION, json.dumps(description, indent=2))
     write_text_whole(folder / LABELS, "".join(f"{name}\n" for name in description["classes"]))
     _remove_others(folder, {entry["name"] for entry in files.values()})
@@ -164,23 +170,26 @@ def _write_hashed(folder: Path, kind: str, ending: str, data: bytes) -> dict[str
     return {"name": name, "sha256": digest}
 
 
-def _describe(classifier: ImageClassifier) -> dict[str, Any]:
-    versions, sizes = {}, [part.image_size for part in classifier.backbone.parts]
+def _versions() -> dict[str, str]:
+    versions = {}
     for name in ("imgclass_course", "keras", "tensorflow", "ai-edge-litert", "scikit-learn", "pillow"):
         try:
             versions[name] = version(name)
         except PackageNotFoundError:
             continue
+    return versions
+
+
+def _describe(classifier: ImageClassifier) -> dict[str, Any]:
+    sizes = [part.image_size for part in classifier.backbone.parts]
     tuned = _tuned_network(classifier)
     before = {"tuned_from": {"block": tuned.block, "fingerprint": tuned.base.fingerprint}} if tuned else {}
     return {
-        "format": FORMAT,
         "backbone": tuned.base.name if tuned else classifier.backbone.name,
         "fingerprint": classifier.backbone.fingerprint,
         **before,
         "image_size": sizes if len(sizes) > 1 else sizes[0],
         "classes": [printable(name) for name in classifier.classes_],
-        "versions": versions,
     }
 
 
@@ -214,6 +223,11 @@ def load_classifier(
     description = _read_description(folder)
     if backbone is None:
         return _saved_classifier(folder, description)
+    if "head" not in description["files"]:
+        raise ClassifierError(
+            f"The classifier in {printable(folder)} was converted: it can be used, and not trained further. Train a new one "
+            "on its pictures with imgclass retrain."
+        )
     if "tuned_from" in description:
         backbone = _tuned_backbone(folder, description, backbone)
     if backbone.fingerprint != description["fingerprint"]:
@@ -276,6 +290,8 @@ def _check_description(folder: Path, description: Any) -> None:  # whatever the 
     before = description.get("tuned_from", {"block": "", "fingerprint": ""})
     if not isinstance(before, dict) or not all(isinstance(before.get(part), str) for part in ("block", "fingerprint")):
         raise _refusal(folder, f"tuned_from in {DESCRIPTION} is wrong")
+    if description.get("preparation", SQUASH) not in tuple(PREPARATIONS):
+        raise _refusal(folder, f"preparation in {DESCRIPTION} is none that this version of the course knows")
     if len(description["classes"]) < 1 or not all(isinstance(name, str) for name in description["classes"]):
         raise _refusal(folder, f"classes in {DESCRIPTION} are no names")
 
@@ -327,7 +343,8 @@ def _saved_classifier(folder: Path, description: dict[str, Any]) -> SavedClassif
     _check_results(folder, runner, known, weights)
     if known:
         runner = runner.with_outputs(PROBABILITIES, VECTOR)
-    return SavedClassifier(tuple(classes), tuple(sizes), description["backbone"], runner, known, weights)
+    preparation = description.get("preparation", SQUASH)
+    return SavedClassifier(tuple(classes), tuple(sizes), description["backbone"], runner, known, weights, preparation)
 
 
 def _check_results(

@@ -6,7 +6,7 @@ Gradio draws and serves the page; it comes with the extra `demo`: pip install "i
 import os
 import tempfile
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import click
 import numpy as np
@@ -15,6 +15,9 @@ from PIL import Image
 from ..classifiers import Classifier
 from ..foundation.errors import DemoError, ImageError
 from ..foundation.picture_files import MAX_IMAGE_BYTES, read_image
+from ..foundation.pictures import as_pictures
+from .saved_classifier import SavedClassifier
+from .spotlight import looked_at
 
 if TYPE_CHECKING:
     import gradio
@@ -22,7 +25,18 @@ if TYPE_CHECKING:
 SHOWN_CLASSES = 5
 SHOWN_SIZE = 640  # pixels of the longer side of the picture on the page
 HOST = "127.0.0.1"  # this machine alone
-Shown = tuple["np.ndarray | None", "dict[str, float] | None", str]
+STRANGE = "**Perhaps none of these**: this picture is unlike all that it was trained on. Its classes are a guess."
+
+
+class Shown(NamedTuple):
+    """What the page shows of a dropped file."""
+
+    picture: np.ndarray | None = None  # [height, width, 3] uint8
+    bright: np.ndarray | None = (
+        None  # the same, as bright as each place spoke for the likeliest class, if that is known
+    )
+    named: dict[str, float] | None = None  # the likeliest classes with their probabilities
+    message: str = ""  # what is wrong with the file, or strange about the picture
 
 
 def import_gradio() -> ModuleType:
@@ -44,18 +58,32 @@ def shrink(image: np.ndarray) -> np.ndarray:
 
 
 def answer(classifier: Classifier, path: str | None) -> Shown:
-    """The picture in a dropped file, the probability of each class, and what is wrong with it, if anything is."""
+    """Return what the page shows of a dropped file; of none, nothing."""
     if path is None:
-        return None, None, ""
+        return Shown()
     try:
         image, named = read_image(path), classifier.predict(path)
         if named.problem:
             raise ImageError(named.problem)
+        bright = _bright(classifier, path, str(named))
     except ImageError as error:
-        return None, None, f"This file cannot be used: {error}. Drop a photo or drawing, such as a JPEG or PNG file."
+        return Shown(message=f"This file cannot be used: {error}. Drop a photo or drawing, such as a JPEG or PNG file.")
     except OSError as error:
-        return None, None, f"This file cannot be read ({error.strerror}). Drop it once more."
-    return shrink(image), dict(named.top(SHOWN_CLASSES)), ""
+        return Shown(message=f"This file cannot be read ({error.strerror}). Drop it once more.")
+    return Shown(shrink(image), bright, dict(named.top(SHOWN_CLASSES)), STRANGE if named.none_of_these else "")
+
+
+def _says_where(classifier: Classifier) -> bool:
+    """Return whether a classifier can say what it looked at."""
+    return getattr(classifier, "class_weights", None) is not None
+
+
+def _bright(classifier: Classifier, path: str, label: str) -> np.ndarray | None:
+    """Return the picture, as bright as each place spoke for a class; None where the classifier cannot say."""
+    if not _says_where(classifier):
+        return None
+    found = looked_at(cast(SavedClassifier, classifier), next(as_pictures(path)), SHOWN_SIZE, label)
+    return None if found is None else np.asarray(found)
 
 
 def build_page(classifier: Classifier) -> "gradio.Blocks":
@@ -70,8 +98,16 @@ def build_page(classifier: Classifier) -> "gradio.Blocks":
                 dropped = gradio.File(label="Drop a picture", height=160, elem_id="dropped")
                 message = gradio.Markdown(elem_id="message")
                 shown = gradio.Image(label="The picture", interactive=False, buttons=[], elem_id="shown")
-            named = gradio.Label(label="Probability of each class", num_top_classes=SHOWN_CLASSES, elem_id="named")
-        dropped.change(lambda path: answer(classifier, path), dropped, [shown, named, message])
+            with gradio.Column():
+                named = gradio.Label(label="Probability of each class", num_top_classes=SHOWN_CLASSES, elem_id="named")
+                bright = gradio.Image(
+                    label="Bright: what spoke for the first of them",
+                    interactive=False,
+                    buttons=[],
+                    elem_id="bright",
+                    visible=_says_where(classifier),
+                )
+        dropped.change(lambda path: answer(classifier, path), dropped, [shown, bright, named, message])
     return page
 
 

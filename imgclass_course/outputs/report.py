@@ -1,6 +1,7 @@
 """A page on a classifier, complete in one HTML file: what was measured, the worst mistakes, and what to do next.
 
-File names and classes come from strangers: the template escapes every one, and its policy forbids scripts.
+File names and classes come from strangers: the template escapes every one, and its policy forbids scripts. What a click on
+the confusion matrix shows is there from the beginning; the style shows what the address names (`:target`).
 """
 
 import base64
@@ -12,18 +13,34 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..evaluation import CURVES_SIZE, Advice, Evaluation, confusion_shares, draw_curves, most_confused, worst_mistakes
+from ..evaluation import (
+    CURVES_SIZE,
+    Advice,
+    Evaluation,
+    confusion_shares,
+    draw_curves,
+    draw_reliability,
+    most_confused,
+    reliability,
+    worst_mistakes,
+)
 from ..foundation.errors import ImageError
 from ..foundation.files import assets_folder, printable, write_text_whole
 from ..foundation.pictures import Picture, Pictures, PictureSource, as_pictures
 from ..foundation.progress import progress_bar
 from ..foundation.threads import map_in_threads
+from .confusion_cells import Cell, confusion_cells
+from .saved_classifier import SavedClassifier
+from .small_pictures import small_jpeg
+from .spotlight import looked_at
+from .trust import Trust
 
 if TYPE_CHECKING:
     import jinja2
 
 MEASURES = {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}  # in words
 THUMBNAIL_SIZE = 160  # pixels of the longer side
+CELL_SIZE = 96  # the same, of the pictures behind the confusion matrix
 
 
 def write_report(
@@ -36,12 +53,15 @@ def write_report(
     problems: pd.DataFrame | None = None,
     top: int = 24,
     advice: Advice | None = None,
+    trust: Trust | None = None,
+    classifier: SavedClassifier | None = None,
 ) -> None:
     """Write a page on a classifier to the HTML file `path`, whole or not at all.
 
     `pictures` are those of the evaluation, in its order; one that is gone leaves an empty place. `facts` are more names and
     values to show, `history` is drawn, or is a table where its index is no step, `problems` has the columns path and problem, of files that were
-    left out, and `top` says how many of the worst mistakes are shown. Raises `ValueError` where the number of pictures is
+    left out, and `top` says how many of the worst mistakes are shown; with a `classifier` also what spoke for each wrong
+    answer. `trust` is what was found out about its probabilities, and about pictures of nothing that it knows. Raises `ValueError` where the number of pictures is
     not that of the evaluation, and the `OSError` of a file that cannot be written.
     """
     given = list(as_pictures(pictures))
@@ -50,8 +70,13 @@ def write_report(
     confusion, advice = evaluation.confusion(), advice or Advice()
     worst = worst_mistakes(evaluation, top).tolist()
     shown = [*as_pictures([picture for picture, _ in advice.pictures]), *(given[row] for row in worst)]
-    urls = list(progress_bar(map_in_threads(thumbnail, shown), "Report", "pictures", len(shown)))
+    cells = confusion_cells(evaluation)
+    sizes = [(picture, THUMBNAIL_SIZE) for picture in shown]
+    sizes += [(given[row], CELL_SIZE) for cell in cells.values() for row in cell.rows]
+    made = map_in_threads(lambda one: thumbnail(*one), sizes)
+    urls = list(progress_bar(made, "Report", "pictures", len(sizes)))
     first = len(advice.pictures)  # of the mistakes
+    bright = _spotlights(classifier, evaluation, [(row, given[row]) for row in worst])
     page = _template().render(
         title=title,
         accuracy=str(evaluation.accuracy),
@@ -59,23 +84,51 @@ def write_report(
         advice=advice.sentences,
         suspects=_suspects(advice, shown, urls),
         confusion=confusion,
+        cells=_behind(cells, evaluation, urls[len(shown) :], given),
         shares=confusion_shares(confusion),
         confused=most_confused(confusion).to_dict("records"),
         scores=evaluation.scores(),
         **_training(history),
-        mistakes=[_mistake(evaluation, row, urls[place], given[row]) for place, row in enumerate(worst, first)],
+        trust=trust,
+        reliability="" if trust is None else _reliability_url(evaluation),
+        bright=any(bright.values()),
+        mistakes=[
+            _mistake(evaluation, row, urls[place], given[row]) | {"bright": bright.get(row, "")}
+            for place, row in enumerate(worst, first)
+        ],
         problems=[] if problems is None else [(printable(name), why) for name, why in problems.itertuples(index=False)],
     )
     write_text_whole(Path(path), page)
 
 
-def thumbnail(picture: PictureSource | Picture) -> str:
-    """Return a small JPEG of a picture as a `data:` URL, empty where the picture cannot be read (any more)."""
+def thumbnail(picture: PictureSource | Picture, size: int = THUMBNAIL_SIZE) -> str:
+    """Return a small JPEG of a picture as a `data:` URL, empty where the picture cannot be read (any more).
+
+    `size` is the most that its longer side may have, in pixels.
+    """
+    content = small_jpeg(next(as_pictures(picture)), size)
+    return _data_url(content, "jpeg") if content else ""
+
+
+def _spotlights(
+    classifier: SavedClassifier | None, evaluation: Evaluation, wrong: list[tuple[int, Picture]]
+) -> dict[int, str]:
+    """Return what spoke for each wrong answer, as `data:` URLs by row; nothing where the classifier cannot tell."""
+    if classifier is None or classifier.class_weights is None:
+        return {}
+    return {row: _spotlight_url(classifier, picture, evaluation.predicted[row]) for row, picture in wrong}
+
+
+def _spotlight_url(classifier: SavedClassifier, picture: Picture, predicted: int) -> str:
+    """Return the picture, bright where it spoke for a class; empty where it cannot be read (any more)."""
+    if predicted < 0:
+        return ""
     try:
-        image = next(as_pictures(picture)).image(THUMBNAIL_SIZE)
+        image = looked_at(classifier, picture, THUMBNAIL_SIZE, classifier.classes_[predicted])
     except (ImageError, OSError):
         return ""
-    image.thumbnail((THUMBNAIL_SIZE, THUMBNAIL_SIZE))
+    if image is None:
+        return ""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=80)
     return _data_url(buffer.getvalue(), "jpeg")
@@ -97,6 +150,17 @@ def _curves_url(history: pd.DataFrame) -> str:
     buffer = io.BytesIO()
     figure = Figure(CURVES_SIZE)
     draw_curves(figure, history)
+    figure.savefig(buffer, format="svg")
+    return _data_url(buffer.getvalue(), "svg+xml")
+
+
+def _reliability_url(evaluation: Evaluation) -> str:
+    """Return how often answers were right, by how sure they were, as the `data:` URL of an SVG."""
+    from matplotlib.figure import Figure
+
+    buffer = io.BytesIO()
+    figure = Figure((4.2, 4.2), layout="constrained")
+    draw_reliability(figure.subplots(), reliability(evaluation))
     figure.savefig(buffer, format="svg")
     return _data_url(buffer.getvalue(), "svg+xml")
 
@@ -124,6 +188,22 @@ def _suspects(advice: Advice, shown: list[Picture], urls: list[str]) -> list[tup
     return [(urls[place], Path(shown[place].name).name, caption) for place, caption in enumerate(captions)]
 
 
+def _behind(
+    cells: dict[tuple[int, int], Cell], evaluation: Evaluation, urls: list[str], given: list[Picture]
+) -> dict[tuple[int, int], tuple[Cell, list[tuple[str, str, str]]]]:
+    """Return each cell with small picture, file name and sureness of what it shows; `urls` are in the order of the cells."""
+    left = iter(urls)
+    return {
+        place: (cell, [(next(left), Path(given[row].name).name, _sureness(evaluation, row)) for row in cell.rows])
+        for place, cell in cells.items()
+    }
+
+
+def _sureness(evaluation: Evaluation, row: int) -> str:
+    unread = evaluation.predicted[row] < 0
+    return "it cannot be read" if unread else f"{evaluation.probabilities[row].max():.0%}"
+
+
 def _mistake(evaluation: Evaluation, row: int, url: str, picture: Picture) -> dict[str, str]:
     """Return what the page says of one wrong answer."""
     unread = evaluation.predicted[row] < 0
@@ -132,5 +212,5 @@ def _mistake(evaluation: Evaluation, row: int, url: str, picture: Picture) -> di
         "name": Path(picture.name).name,
         "label": evaluation.classes[evaluation.labels[row]],
         "predicted": "nothing" if unread else evaluation.answers[row],
-        "probability": "it cannot be read" if unread else f"{evaluation.probabilities[row].max():.0%}",
+        "probability": _sureness(evaluation, row),
     }

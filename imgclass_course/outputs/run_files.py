@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, cast
 from ..class_scores import bootstrap, macro_f1
 from ..classifiers import DenseHead
 from ..evaluation import Advice
+from ..foundation.errors import ClassifierError
 from ..foundation.files import printable, write_text_whole
 from ..foundation.threads import hide_native_logs
 from ..transfer import Retraining
 from ..tuning import FineTuning
-from .classifier_files import save_classifier
+from .classifier_files import load_classifier, save_classifier
 from .report import write_report
+from .saved_classifier import SavedClassifier
+from .trust import Trust
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -43,6 +46,7 @@ def metrics(result: Retraining, test_limit: int = -1) -> dict[str, Any]:
         "backbone": result.classifier.backbone.name,
         **training_facts(result),
         "bottlenecks": {"reused": result.features.reused, "computed": result.features.computed},
+        "decisions": result.folder.decided,
         "left_out": {printable(path): problem for path, problem in result.folder.problems.itertuples(index=False)},
     }
 
@@ -78,10 +82,12 @@ def save_run(
     report: str | os.PathLike | None = None,
     test_limit: int = -1,
     advice: Advice | None = None,
+    trust: Trust | None = None,
 ) -> None:
     """Write the classifier, metrics.json and report.html (or the file named by `report`) into a folder.
 
-    `test_limit` is the number of test pictures that the report is about (-1: all); it begins with `advice`.
+    `test_limit` is the number of test pictures that the report is about (-1: all); it begins with `advice`, and
+    says what is known of `trust`.
     """
     folder = Path(folder)
     save_classifier(result.classifier, folder)
@@ -98,9 +104,19 @@ def save_run(
         f"Classifier of {name}",
         facts,
         None if result.history.empty else result.history,
-        result.folder.problems,
+        result.folder.unreadable,
         advice=advice,
+        trust=trust,
+        classifier=_saved(folder),
     )
+
+
+def _saved(folder: Path) -> SavedClassifier | None:
+    """Return the classifier as it was saved; None where it has no LiteRT file."""
+    try:
+        return load_classifier(folder)
+    except ClassifierError:
+        return None
 
 
 def _facts(result: Retraining, measured: int) -> dict[str, str]:
@@ -110,6 +126,7 @@ def _facts(result: Retraining, measured: int) -> dict[str, str]:
         "measured on": f"{measured} {result.final_split} pictures",
         "classes": ", ".join(result.classifier.classes_),
         "pictures": ", ".join(f"{count} {name}" for name, count in counts.items()),
+        **({"decisions obeyed": result.folder.decided} if result.folder.decided else {}),
         "backbone": f"{backbone.name} ({' and '.join(str(part.image_size) for part in backbone.parts)} pixels)",
         **{name.replace("_", " "): str(value) for name, value in training_facts(result).items()},
     }

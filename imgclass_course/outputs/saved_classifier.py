@@ -8,6 +8,7 @@ import numpy as np
 
 from ..classifiers import PictureClassifier, PictureLoader, measured_distances, run_on_pictures
 from ..foundation.errors import ClassifierError
+from ..foundation.picture_files import SQUASH
 from ..foundation.pictures import Picture, PictureSource, as_pictures
 from ..foundation.runners import LiteRTRunner, Outcome
 from ..novelty import KnownPictures
@@ -26,6 +27,7 @@ class SavedClassifier(PictureClassifier):
     runner: LiteRTRunner = field(repr=False)  # of the probabilities and, where strangers are told, of the vector
     known: KnownPictures | None = field(default=None, repr=False)
     class_weights: np.ndarray | None = field(default=None, repr=False)  # [d, k] float32, where the vector is an average
+    preparation: str = field(default=SQUASH, repr=False)  # of its pictures, one of `picture_files.PREPARATIONS`
 
     @property
     def image_size(self) -> int:
@@ -38,12 +40,12 @@ class SavedClassifier(PictureClassifier):
 
     def outcomes_and_distances(self, pictures: Sequence[Picture]) -> tuple[list[Outcome], np.ndarray]:
         """Return the outcomes, and how far each picture is from what is known [n]; not a number where nobody can tell."""
-        found, count = run_on_pictures(self.runner, self.image_sizes, pictures), len(self.classes_)
+        found, count = run_on_pictures(self.runner, self.image_sizes, pictures, self.preparation), len(self.classes_)
         vectors = [row if isinstance(row, Exception) else row[count:] for row in found]
         outcomes = [row if isinstance(row, Exception) else row[:count] for row in found]
         return outcomes, measured_distances(self.known, vectors)
 
-    def activation_map(self, picture: PictureSource, label: str = "") -> np.ndarray:
+    def activation_map(self, picture: PictureSource | Picture, label: str = "") -> np.ndarray:
         """Return what each place of a picture adds to the score of a class [h, w] float32; by default of the likeliest one.
 
         It is exact: its mean is the class's score, less a number that is the same for all pictures (Zhou 2016,
@@ -54,12 +56,12 @@ class SavedClassifier(PictureClassifier):
             raise ClassifierError(
                 "This classifier does not say where it looked: it is no dense layer after an average."
             )
-        label = label or str(self.predict(picture))
         if label and label not in self.classes_:
             raise ClassifierError(f"There is no class {label!r}; there are {', '.join(self.classes_)}.")
-        pixels = PictureLoader(self.image_size)(next(as_pictures(picture)))
-        maps = self._maps_runner.run(pixels)
-        return class_activation_map(maps, self.class_weights[:, list(self.classes_).index(label)])
+        pixels = PictureLoader(self.image_size, self.preparation)(next(as_pictures(picture)))
+        likeliest = int(self.runner.run(pixels)[: len(self.classes_)].argmax())
+        number = list(self.classes_).index(label) if label else likeliest
+        return class_activation_map(self._maps_runner.run(pixels), self.class_weights[:, number])
 
     @cached_property
     def _maps_runner(self) -> LiteRTRunner:
