@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['unit_vectors', 'nearest_distances', 'threshold_at', 'class_activation_map', 'grad_cam', 'occlusion_map']
 
-# %% ../nbs/18_trust.ipynb #fb10f004
+# %% ../nbs/18_trust.ipynb #58af7ce8
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -15,13 +15,13 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
-# %% ../nbs/18_trust.ipynb #b00d2a91
+# %% ../nbs/18_trust.ipynb #419fd48e
 def unit_vectors(vectors: np.ndarray) -> np.ndarray:  # [n, d] -> [n, d]
     "Vectors of length 1. Only the direction of a vector says what is in a picture."
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.maximum(lengths, 1e-6)
 
-# %% ../nbs/18_trust.ipynb #6b4b0a64
+# %% ../nbs/18_trust.ipynb #2c652632
 def nearest_distances(
     vectors: np.ndarray,  # [n, d], of new pictures
     known: np.ndarray,  # [m, d], of pictures that the classifier was trained on
@@ -31,22 +31,19 @@ def nearest_distances(
     similar = unit_vectors(vectors) @ unit_vectors(known).T
     return 1 - np.partition(similar, -neighbours, axis=1)[:, -neighbours]
 
-# %% ../nbs/18_trust.ipynb #95ba93a1
+# %% ../nbs/18_trust.ipynb #c372dca5
 def threshold_at(
     distances: np.ndarray,  # [n], of known kinds of pictures that were not trained on
     false_alarms: float = 0.05,  # the share of such pictures that may lie beyond
 ) -> float:
-    """The distance beyond which a picture is none of these (split conformal).
-
-    Raises `ValueError` where there are too few distances to tell.
-    """
+    "Beyond it a picture is none of these (split conformal). `ValueError` for too few."
     rank = math.ceil((len(distances) + 1) * (1 - false_alarms))
     if rank > len(distances):
-        few = f"{len(distances)} pictures are too few"
-        raise ValueError(f"{few}: give {math.ceil(1 / false_alarms) - 1} or more.")
+        least = math.ceil(1 / false_alarms) - 1
+        raise ValueError(f"{len(distances)} pictures are too few: {least} are needed.")
     return float(np.sort(distances)[rank - 1])
 
-# %% ../nbs/18_trust.ipynb #8f080bcf
+# %% ../nbs/18_trust.ipynb #f26b5270
 def class_activation_map(
     maps: np.ndarray,  # [h, w, d], what the last convolution gives
     weights: np.ndarray,  # [d], of one class in the dense layer after the average
@@ -54,7 +51,7 @@ def class_activation_map(
     "What each place adds to a score (Zhou 2016, arXiv:1512.04150)."
     return maps @ weights
 
-# %% ../nbs/18_trust.ipynb #8c7091ed
+# %% ../nbs/18_trust.ipynb #207c6168
 def grad_cam(
     model: "keras.Model",  # pictures -> maps [1, h, w, d] and scores [1, k]
     picture: np.ndarray,  # [size, size, 3] uint8
@@ -69,7 +66,7 @@ def grad_cam(
     slopes = tape.gradient(score, maps)[0].numpy().mean(axis=(0, 1))
     return np.maximum(maps[0].numpy() @ slopes, 0)
 
-# %% ../nbs/18_trust.ipynb #a80e2831
+# %% ../nbs/18_trust.ipynb #a3f23374
 def occlusion_map(
     score: Callable[[np.ndarray], np.ndarray],  # pictures [n, ...] -> [n]
     picture: np.ndarray,  # [size, size, 3] uint8

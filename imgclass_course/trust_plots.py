@@ -138,7 +138,7 @@ def draw_sum(image: np.ndarray, heat: np.ndarray, bias: float) -> "Axes":
 
     axis = canvas(6.8, 2.9)
     cell = 2.5 / len(heat)
-    axis.imshow(image, extent=(0.1, 2.6, 0.2, 2.7), zorder=0)
+    axis.imshow(image[::2, ::2], extent=(0.1, 2.6, 0.2, 2.7), zorder=0)
     largest = float(np.abs(heat).max())
     draw_numbers(
         axis, heat, (3.0, 0.2), cell, text="{:.0f}", limits=(-largest, largest), colormap="RdBu_r", font_size=7
