@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from support import assert_one_line_error, encode, gradient, plain_backbone, run_command, write_pictures
@@ -60,6 +61,10 @@ def test_single_class_has_no_suspects(tmp_path: Path) -> None:
 
 
 def test_near_duplicates_come_in_groups_those_of_two_classes_first(root: Path) -> None:
+    random = np.random.default_rng(0)
+    for path in sorted(root.rglob("*.png")):  # smooth pictures would be nearly the same
+        blocks = Image.fromarray(random.integers(0, 256, (6, 8, 3), np.uint8))
+        blocks.resize((40, 30), Image.Resampling.NEAREST).save(path)
     picture = Image.open(root / "green" / "000.png")
     for name in ("green/again.png", "green/more.png"):
         picture.resize((36, 27)).save(root / name)

@@ -13,15 +13,19 @@ from ..foundation.files import printable, write_text_whole
 from ..foundation.threads import hide_native_logs
 from ..transfer import Retraining
 from ..tuning import FineTuning
+from .answer_files import safe_path_cell
 from .classifier_files import load_classifier, save_classifier
 from .report import write_report
 from .saved_classifier import SavedClassifier
 from .trust import Trust
 
 if TYPE_CHECKING:
+    import pandas as pd
     import tensorflow as tf
 
     from ..classifiers import ImageClassifier
+
+NEXT_FILE = "label_next.csv"
 
 
 def metrics(result: Retraining, test_limit: int = -1) -> dict[str, Any]:
@@ -83,11 +87,12 @@ def save_run(
     test_limit: int = -1,
     advice: Advice | None = None,
     trust: Trust | None = None,
+    wanted: "pd.DataFrame | None" = None,
 ) -> None:
     """Write the classifier, metrics.json and report.html (or the file named by `report`) into a folder.
 
     `test_limit` is the number of test pictures that the report is about (-1: all); it begins with `advice`, and
-    says what is known of `trust`.
+    says what is known of `trust`. Pictures that are `wanted`, as by `next_labels`, are shown, and listed in label_next.csv.
     """
     folder = Path(folder)
     save_classifier(result.classifier, folder)
@@ -108,7 +113,11 @@ def save_run(
         advice=advice,
         trust=trust,
         classifier=_saved(folder),
+        wanted=wanted,
     )
+    if wanted is not None:
+        paths = wanted["path"].map(lambda path: safe_path_cell(printable(path)))
+        write_text_whole(folder / NEXT_FILE, wanted.assign(path=paths).to_csv(index=False, lineterminator="\n"))
 
 
 def _saved(folder: Path) -> SavedClassifier | None:
