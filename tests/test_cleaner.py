@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from support import assert_one_line_error, encode, gradient, plain_backbone, run_command, write_pictures
@@ -59,21 +60,28 @@ def test_single_class_has_no_suspects(tmp_path: Path) -> None:
     assert find_suspects(features_of(write_pictures(tmp_path, {"red": 3}))) == []
 
 
-def test_near_duplicates_come_in_groups_those_of_two_classes_first(root: Path) -> None:
-    picture = Image.open(root / "green" / "000.png")
-    for name in ("green/again.png", "green/more.png"):
-        picture.resize((36, 27)).save(root / name)
-    Image.open(root / "red" / "001.png").save(root / "green" / "twin.jpg", quality=95)
-    found = [(Path(one.path).name, Path(one.other).name) for one in find_near_duplicates(features_of(root))]
-    assert found == [
-        ("twin.jpg", "001.png"),
-        ("001.png", "twin.jpg"),
-        ("000.png", "again.png"),
-        ("again.png", "000.png"),
-        ("more.png", "000.png"),
+def tiles(seed: int) -> Image.Image:
+    """Return a picture of coloured tiles, another one for each seed, so that no two are alike."""
+    colours = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
+    return Image.fromarray(colours.repeat(8, axis=0).repeat(8, axis=1))
+
+
+def test_near_duplicates_come_in_groups_those_of_two_classes_first(tmp_path: Path) -> None:
+    for number, label in enumerate(("green", "green", "green", "red", "red", "red")):
+        (tmp_path / label).mkdir(exist_ok=True)
+        tiles(number).save(tmp_path / label / f"{number}.png")
+    tiles(0).resize((58, 44)).save(tmp_path / "green" / "again.png")
+    tiles(0).save(tmp_path / "green" / "more.png")  # the same bytes
+    tiles(3).save(tmp_path / "green" / "twin.jpg", quality=95)
+    findings = find_near_duplicates(features_of(tmp_path))
+    assert [(Path(one.path).name, Path(one.other).name) for one in findings] == [
+        ("twin.jpg", "3.png"),
+        ("3.png", "twin.jpg"),
+        ("0.png", "again.png"),
+        ("again.png", "0.png"),
+        ("more.png", "0.png"),
     ]
-    notes = [one.note for one in find_near_duplicates(features_of(root))]
-    assert notes[2] == f"nearly the same as {os.path.join('green', 'again.png')} and 1 more"
+    assert findings[2].note == f"nearly the same as {os.path.join('green', 'again.png')} and 1 more"
 
 
 def test_unreadable_files_come_with_their_reason(root: Path) -> None:
