@@ -11,6 +11,7 @@ from ..evaluation import Advice
 from ..foundation.errors import ClassifierError
 from ..foundation.files import printable, write_text_whole
 from ..foundation.threads import hide_native_logs
+from ..stranger_trial import false_alarms
 from ..transfer import Retraining
 from ..tuning import FineTuning
 from .answer_files import safe_path_cell
@@ -46,6 +47,7 @@ def metrics(result: Retraining, test_limit: int = -1) -> dict[str, Any]:
             for split, accuracy in accuracies.items()
         },
         "macro_f1": _macro_f1(result, test_limit),
+        "none_of_these": _none_of_these(result),
         "classes": list(result.classifier.classes_),
         "backbone": result.classifier.backbone.name,
         **training_facts(result),
@@ -60,6 +62,15 @@ def _macro_f1(result: Retraining, test_limit: int) -> dict[str, Any]:
     limit = test_limit if result.final_split == "test" else -1
     value, low, high = bootstrap(result.evaluate(result.final_split, limit), macro_f1)
     return {"split": result.final_split, "value": value, "interval": (low, high)}
+
+
+def _none_of_these(result: Retraining) -> dict[str, Any] | None:
+    """Return the threshold of strangers, and how many pictures of the split that judges lie beyond; None without one."""
+    known, measured = result.classifier.known, false_alarms(result)
+    if known is None or measured is None:
+        return None
+    share = {"value": measured.value, "interval": measured.interval, "count": measured.correct, "n": measured.n}
+    return {"distance": known.threshold, "allowed": known.false_alarms, "split": result.final_split, **share}
 
 
 def training_facts(result: Retraining) -> dict[str, Any]:
