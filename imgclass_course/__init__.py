@@ -1,15 +1,26 @@
 """Modules:
 
 - `imgclass_course.class_scores`: What is measured where classes are unequal, each measure with a bootstrap interval: an accuracy hides the rare classes.
-- `imgclass_course.cli`: The command `imgclass`: retrain, compare, label, demo, audit, cache, data and lab.
+- `imgclass_course.cli`: The command `imgclass`: retrain, compare, convert, label, demo, audit, clean, cache, data and lab.
 - `imgclass_course.commands.lab_contents`: How JupyterLab is given the lessons: as of the Python that runs here, so that opening one does not change it.
 - `imgclass_course.decisions`: What a person decided about single pictures, kept in a plain file beside them: keep, move to a class, or leave out.
 - `imgclass_course.features`: The table between extraction and training: a vector and a class per picture, and what is known of it.
 - `imgclass_course.foundation.downloads`: Data sets that are fetched by name: downloaded once, checked, unpacked safely, and there whole or not at all.
+- `imgclass_course.foundation.grouping`: Which pictures belong together: by a pattern of their files' names, or by when they were taken.
 - `imgclass_course.foundation.store`: Vectors of pictures by content, kept in one SQLite database per folder, and never a stale one.
+- `imgclass_course.foundation.teachable_projects`: Projects of Google's Teachable Machine as pictures with their classes.
+- `imgclass_course.label_next`: What to label next: pictures that a classifier is unsure of, and that are unlike each other.
 - `imgclass_course.leaderboard`: A leaderboard: several ways to a classifier, tried on the same pictures from kept vectors, and one recommendation.
+- `imgclass_course.near_duplicates`: Pictures that are nearly the same: saved again, resized, slightly cropped or, where asked, mirrored.
+- `imgclass_course.novelty`: None of these: a picture that is farther from all training pictures than pictures of the known classes are.
+- `imgclass_course.outputs.answer_files`: A classifier's answers to many pictures as a table in a CSV file, which is written as it goes and can be gone on with.
 - `imgclass_course.outputs.classifier_files`: A classifier as a folder: written whole or not at all, run without TensorFlow, and trusted in nothing.
+- `imgclass_course.outputs.cleaner_server`: The server of the page for cleaning a folder: on this machine alone, and only for the page that it gave out.
+- `imgclass_course.outputs.report`: A page on a classifier, complete in one HTML file: what was measured, the worst mistakes, and what to do next.
+- `imgclass_course.outputs.teachable_machine`: Image models of Google's Teachable Machine as classifiers of ours, with the same answers.
 - `imgclass_course.resampling`: Other training pictures for unequal classes: fewer of the common ones, more of the rare ones, also made-up ones.
+- `imgclass_course.shortcuts`: Shortcuts: what tells the classes apart without looking at what is in the pictures.
+- `imgclass_course.similar_vectors`: Pairs of vectors that point nearly the same way, among many: every pair is looked at, in fewer dimensions first.
 - `imgclass_course.trials`: Train one network again and again on the same pictures: for fair comparisons of rates, schedules and optimizers."""
 
 import importlib
