@@ -4,7 +4,7 @@
     model-HASH.tflite      pixels [1, size, size, 3] uint8 in (an input for each network of a joined backbone) and, for LiteRT,
                            probabilities [1, k] float32 out; then the vector [1, d] and, where it is an average, its maps
     known-HASH.npz         vectors of training pictures, and how far from them a picture of a known class may be
-    places-HASH.npz        of a head of one layer: its weights, which say what each place of the maps adds to a class
+    places-HASH.npz        the dense layers of a head, which say what each place of the maps adds to a class
     head-HASH.keras/.npz   the head alone, for going on training
     learned-HASH.npz       of a fine-tuned network: the layers that have learned, for the same
     labels.txt             the names of the classes, for people
@@ -28,12 +28,12 @@ import numpy as np
 from ..classifiers import DenseHead, Head, ImageClassifier
 from ..foundation.errors import ClassifierError, TrainingError
 from ..foundation.files import printable, write_text_whole, write_whole
-from ..foundation.litert import add_head, convert_network
+from ..foundation.litert import Layer, add_head, convert_network
 from ..foundation.picture_files import PREPARATIONS, SQUASH
 from ..foundation.runners import LiteRTRunner
 from ..joined_backbones import LENGTH
 from ..novelty import KnownPictures
-from .saved_classifier import PROBABILITIES, VECTOR, SavedClassifier
+from .saved_classifier import MAPS, PROBABILITIES, VECTOR, SavedClassifier
 
 if TYPE_CHECKING:
     from ..backbones import Backbone
@@ -105,12 +105,13 @@ def _known_file(known: KnownPictures | None) -> tuple[str, bytes] | None:
 
 
 def _places_file(classifier: ImageClassifier) -> tuple[str, bytes] | None:
-    """Return the ending and the bytes of the file that keeps a head's weights; None for one of several layers."""
+    """Return the ending and the bytes of the file that keeps a head's dense layers; None for other heads."""
     try:
         layers = cast(DenseHead, classifier.head).dense_layers()
     except (AttributeError, TrainingError):
         return None
-    return (".npz", _array_bytes({"weights": layers[0][0]})) if len(layers) == 1 else None
+    kernels = {f"kernel{number}": kernel for number, (kernel, _, _) in enumerate(layers)}
+    return ".npz", _array_bytes(kernels | {f"bias{number}": bias for number, (_, bias, _) in enumerate(layers)})
 
 
 def _tuned_network(classifier: ImageClassifier) -> "TunedNetwork | None":
@@ -155,6 +156,7 @@ def _litert_model(classifier: ImageClassifier) -> bytes:
         import keras
 
         network = backbone.network()  # a joined backbone has none, and says so
+
         def run(pixels: Any) -> tuple[Any, Any]:
             vectors = network(pixels)
             return keras.ops.softmax(head.scores(vectors)), vectors
@@ -339,23 +341,13 @@ def _saved_classifier(folder: Path, description: dict[str, Any]) -> SavedClassif
     if runner.input_shapes != shapes or runner.output_shapes[PROBABILITIES] != (1, len(classes)):
         given = " and ".join(map(str, sizes))
         raise _refusal(folder, f"its LiteRT file is not one from {given} pixels to {len(classes)} classes")
-    known, weights = _load_known(folder, description), _load_weights(folder, description)
-    _check_results(folder, runner, known, weights)
+    known, layers = _load_known(folder, description), _load_layers(folder, description, runner)
+    if known and runner.output_shapes[VECTOR:][:1] != [(1, known.vectors.shape[1])]:
+        raise _refusal(folder, "its known vectors are not of its network")
     if known:
         runner = runner.with_outputs(PROBABILITIES, VECTOR)
     preparation = description.get("preparation", SQUASH)
-    return SavedClassifier(tuple(classes), tuple(sizes), description["backbone"], runner, known, weights, preparation)
-
-
-def _check_results(
-    folder: Path, runner: LiteRTRunner, known: KnownPictures | None, weights: np.ndarray | None
-) -> None:
-    """Raise `ClassifierError` where what is kept beside the network does not fit what it gives."""
-    vector, maps = (*runner.output_shapes[1:], None, None)[:2]
-    if known and vector != (1, known.vectors.shape[1]):
-        raise _refusal(folder, "its known vectors are not of its network")
-    if weights is not None and maps and (len(maps) != 4 or (maps[-1], runner.output_shapes[0][1]) != weights.shape):
-        raise _refusal(folder, "its weights are not of its network")
+    return SavedClassifier(tuple(classes), tuple(sizes), description["backbone"], runner, known, layers, preparation)
 
 
 def _load_arrays(folder: Path, description: dict[str, Any], kind: str) -> dict[str, np.ndarray]:
@@ -380,11 +372,26 @@ def _load_known(folder: Path, description: dict[str, Any]) -> KnownPictures | No
     return KnownPictures(vectors.astype(np.float32), *map(float, numbers))
 
 
-def _load_weights(folder: Path, description: dict[str, Any]) -> np.ndarray | None:
-    weights = _load_arrays(folder, description, "places").get("weights")
-    if weights is not None and (weights.ndim != 2 or weights.dtype != np.float32):
-        raise _refusal(folder, "its places file holds no weights")
-    return weights
+def _load_layers(folder: Path, description: dict[str, Any], runner: LiteRTRunner) -> list[Layer]:
+    """Return the layers of the head; none where its vector is no average of maps."""
+    arrays, maps = _load_arrays(folder, description, "places"), runner.output_shapes[MAPS:]
+    if not arrays or not maps:
+        return []
+    count = len(arrays) // 2
+    pairs: list[tuple[Any, Any]] = [(arrays.get(f"kernel{n}"), arrays.get(f"bias{n}")) for n in range(count)]
+    if not _fit(pairs, int(maps[0][-1]), runner.output_shapes[PROBABILITIES][1]) or len(maps[0]) != 4:
+        raise _refusal(folder, "its places file holds no layers of its network")
+    return [(kernel, bias, number < count - 1) for number, (kernel, bias) in enumerate(pairs)]
+
+
+def _fit(pairs: list[tuple[Any, Any]], width: int, num_classes: int) -> bool:
+    """Return whether kernels and biases, float32, lead from vectors of a width to scores of all classes."""
+    for kernel, bias in pairs:
+        parts = [part for part in (kernel, bias) if isinstance(part, np.ndarray) and part.dtype == np.float32]
+        if len(parts) < 2 or kernel.ndim != 2 or kernel.shape[0] != width or bias.shape != kernel.shape[1:]:
+            return False
+        width = kernel.shape[1]
+    return width == num_classes
 
 
 def _load_head(folder: Path, description: dict[str, Any]) -> Head:

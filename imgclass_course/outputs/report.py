@@ -128,7 +128,7 @@ def _spotlights(
     classifier: SavedClassifier | None, evaluation: Evaluation, wrong: list[tuple[int, Picture]]
 ) -> dict[int, str]:
     """Return what spoke for each wrong answer, as `data:` URLs by row; nothing where the classifier cannot tell."""
-    if classifier is None or classifier.class_weights is None:
+    if classifier is None or not classifier.layers:
         return {}
     return {row: _spotlight_url(classifier, picture, evaluation.predicted[row]) for row, picture in wrong}
 
