@@ -72,7 +72,7 @@ def compare(classifier: SavedClassifier, own: Sequence[Path], emoji: Path | None
 def _against(
     far: np.ndarray, doubt: np.ndarray, strange: np.ndarray, distances: np.ndarray, doubts: np.ndarray
 ) -> dict[str, Any]:
-    """Strangers against pictures of known classes: the areas by distance and by doubt, the difference, the share told."""
+    """Strangers against pictures of known classes: areas by distance and by doubt, the difference, the share told."""
     by_distance, by_doubt = far[:, None] > distances, doubt[:, None] > doubts
     return {
         "pictures": len(far),
