@@ -27,6 +27,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np  # noqa: E402
 
 from imgclass_course import load_classifier, retrain, save_classifier  # noqa: E402
+from imgclass_course.classifiers import PictureClassifier  # noqa: E402
 from imgclass_course.datasets import dataset_folder  # noqa: E402
 from imgclass_course.intervals import Accuracy, mean_of_pairs  # noqa: E402
 from imgclass_course.outputs.saved_classifier import SavedClassifier  # noqa: E402
@@ -52,7 +53,7 @@ def kinds_of_strangers(emoji: Path | None) -> dict[str, Any]:
     return found | ({"emoji": some_files(emoji)} if emoji else {})
 
 
-def measure(classifier: SavedClassifier, pictures: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def measure(classifier: PictureClassifier, pictures: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Distance [n] of each picture, one minus its largest probability [n], and whether it is none of these [n]."""
     answers = [answer for answer in classifier.predict(pictures) if not answer.problem]
     told = np.array([answer.none_of_these for answer in answers])
@@ -64,16 +65,29 @@ def compare(classifier: SavedClassifier, own: Sequence[Path], emoji: Path | None
     distances, doubts, told = measure(classifier, own)
     found: dict[str, Any] = {"false alarms": _share(told), "kinds": {}}
     for kind, pictures in kinds_of_strangers(emoji).items():
-        far, doubt, strange = measure(classifier, pictures)
-        by_distance, by_doubt = far[:, None] > distances, doubt[:, None] > doubts
-        found["kinds"][kind] = {
-            "pictures": len(far),
-            "distance": mean_of_pairs(by_distance),
-            "probability": mean_of_pairs(by_doubt),
-            "difference": mean_of_pairs(by_distance.astype(float) - by_doubt),
-            "told": _share(strange),
-        }
+        found["kinds"][kind] = _against(*measure(classifier, pictures), distances, doubts)
     return found
+
+
+def _against(
+    far: np.ndarray, doubt: np.ndarray, strange: np.ndarray, distances: np.ndarray, doubts: np.ndarray
+) -> dict[str, Any]:
+    """Strangers against pictures of known classes: areas by distance and by doubt, the difference, the share told."""
+    by_distance, by_doubt = far[:, None] > distances, doubt[:, None] > doubts
+    return {
+        "pictures": len(far),
+        "distance": mean_of_pairs(by_distance),
+        "probability": mean_of_pairs(by_doubt),
+        "difference": mean_of_pairs(by_distance.astype(float) - by_doubt),
+        "told": _share(strange),
+    }
+
+
+def drawings_against_photos(photos: Sequence[Path]) -> dict[str, Any]:
+    """The other way round: a classifier of the drawings that come along, and photos as strangers."""
+    result = retrain(dataset_folder("clipart"), head="logistic", validation_percentage=20, testing_percentage=20)
+    distances, doubts, told = measure(result.classifier, result.paths("test"))
+    return {"false alarms": _share(told), **_against(*measure(result.classifier, photos), distances, doubts)}
 
 
 def _share(which: np.ndarray) -> dict[str, Any]:
@@ -120,6 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         classifier = load_classifier(folder)
         own = sorted(path for path in flags.held_out.rglob("*.*") if path.is_file())
         found = compare(classifier, own, flags.emoji) | {"cost": cost(classifier, own[:AT_ONCE])}
+    found["drawings, against photos"] = drawings_against_photos(own)
     print(json.dumps(found))
 
 

@@ -8,7 +8,7 @@ the candidates are clustered: one picture of each cluster is chosen (Zhdanov 201
 import numpy as np
 
 from .foundation.errors import FeaturesError
-from .similar_vectors import unit_vectors
+from .trust import unit_vectors
 
 NEAR = 0.95  # cosine similarity from which on one of two pictures is enough
 CANDIDATES = 10  # for each picture that is chosen

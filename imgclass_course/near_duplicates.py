@@ -16,7 +16,8 @@ from .foundation.errors import FeaturesError, ImageError
 from .foundation.pictures import Picture
 from .foundation.progress import progress_bar
 from .foundation.threads import map_in_threads
-from .similar_vectors import MOST_PAIRS, similar_pairs, unit_vectors
+from .similar_vectors import MOST_PAIRS, similar_pairs
+from .trust import unit_vectors
 
 SIMILAR = 0.85  # cosine similarity of two vectors, from which on their pictures are looked at
 MANY = 20_000  # pictures, among which too many pairs are a little similar to look at them all:

@@ -44,7 +44,7 @@ def similar_pairs(vectors: np.ndarray, limit: float = 0.9, most: int = MOST_PAIR
         raise ValueError(f"Vectors [n, d] and a limit in (0, 1] are wanted; got {np.shape(vectors)} and {limit}.")
     from threadpoolctl import threadpool_limits
 
-    unit = unit_vectors(vectors)
+    unit = _unit_vectors(vectors)
     left, right = _with_half_squares(_project(unit))
     starts = range(0, len(unit), BLOCK)
     blocks = list(combinations_with_replacement(starts, 2))
@@ -54,8 +54,8 @@ def similar_pairs(vectors: np.ndarray, limit: float = 0.9, most: int = MOST_PAIR
         return _most_similar(found, most)
 
 
-def unit_vectors(vectors: np.ndarray) -> np.ndarray:
-    """Return vectors [n, d] float32 of length 1 in the same directions; zeros stay zeros."""
+def _unit_vectors(vectors: np.ndarray) -> np.ndarray:
+    """Do what `trust.unit_vectors` does, with a single copy of many vectors in memory."""
     unit = np.array(vectors, np.float32)
     lengths = np.sqrt(np.einsum("nd,nd->n", unit, unit))[:, None]
     return np.divide(unit, lengths, out=unit, where=lengths > 0)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from support import assert_one_line_error, encode, gradient, plain_backbone, run_command, write_pictures
@@ -60,9 +61,13 @@ def test_single_class_has_no_suspects(tmp_path: Path) -> None:
 
 
 def test_near_duplicates_come_in_groups_those_of_two_classes_first(root: Path) -> None:
+    random = np.random.default_rng(0)
+    for path in sorted(root.rglob("*.png")):  # smooth pictures would be nearly the same
+        blocks = Image.fromarray(random.integers(0, 256, (6, 8, 3), np.uint8))
+        blocks.resize((320, 240), Image.Resampling.BICUBIC).save(path)
     picture = Image.open(root / "green" / "000.png")
     for name in ("green/again.png", "green/more.png"):
-        picture.resize((36, 27)).save(root / name)
+        picture.resize((288, 216)).save(root / name)
     Image.open(root / "red" / "001.png").save(root / "green" / "twin.jpg", quality=95)
     found = [(Path(one.path).name, Path(one.other).name) for one in find_near_duplicates(features_of(root))]
     assert found == [

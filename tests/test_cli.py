@@ -208,7 +208,7 @@ def test_store_that_is_no_store_is_one_line(imgclass: Run, pictures: Path, tmp_p
 
 
 def test_interrupt_is_one_line(imgclass: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("imgclass_course.datasets.ImageFolder.scan", stop)

@@ -218,7 +218,7 @@ if {with_page}:
 
     one = load_classifier(classifier)
     build_page(one)
-    assert answer(one, pictures[0])[1]
+    assert answer(one, pictures[0]).named
     imported("tensorflow", "keras", "sklearn")  # Gradio imports some of the others
 """
 

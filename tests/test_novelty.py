@@ -14,7 +14,7 @@ from imgclass_course import load_classifier, retrain, save_classifier
 from imgclass_course.foundation.errors import TrainingError
 from imgclass_course.novelty import MOST_KEPT, KnownPictures, known_pictures
 from imgclass_course.transfer import Retraining
-from imgclass_course.trust import nearest_distances, threshold_at, unit_vectors
+from imgclass_course.trust import grad_cam, nearest_distances, threshold_at, unit_vectors
 
 RANDOM = np.random.default_rng(0)
 
@@ -145,17 +145,56 @@ def read(picture: np.ndarray) -> np.ndarray:
     return next(as_pictures(picture)).load(128)
 
 
-def test_activation_map_needs_one_dense_layer_and_a_class(told: Retraining, tmp_path: Path) -> None:
-    from imgclass_course.foundation.errors import ClassifierError
+def test_activation_map_of_several_layers_is_what_grad_cam_takes(told: Retraining, tmp_path: Path) -> None:
+    import keras
+
     from imgclass_course.heads import KerasHead
     from imgclass_course.regularization import build_regularized_head
+
+    head = build_regularized_head(1024, 3, (8,))
+    save_classifier(replace(told.classifier, head=KerasHead(head)), tmp_path / "two")
+    loaded, picture = load_classifier(tmp_path / "two"), gradient(200, 160)
+    network = told.classifier.backbone.model()
+    maps = next(layer.output for layer in reversed(network.layers) if len(layer.output.shape) == 4)
+    model = keras.Model(network.input, [maps, head(network.output)])
+    for number, label in enumerate(loaded.classes_):
+        by_hand = grad_cam(model, read(picture), number) * maps.shape[1] * maps.shape[2]
+        np.testing.assert_allclose(np.maximum(loaded.activation_map(picture, label), 0), by_hand, atol=1e-3)
+    assert loaded.predict(noise()).none_of_these
+
+
+def test_activation_map_needs_dense_layers_after_an_average_and_a_class(told: Retraining, tmp_path: Path) -> None:
+    import keras
+
+    from imgclass_course.foundation.errors import ClassifierError
+    from imgclass_course.heads import KerasHead
 
     save_classifier(told.classifier, tmp_path / "one")
     with pytest.raises(ClassifierError, match="no class 'pink'"):
         load_classifier(tmp_path / "one").activation_map(gradient(), "pink")
-    hidden = KerasHead(build_regularized_head(1024, 3, (8,)))
-    save_classifier(replace(told.classifier, head=hidden), tmp_path / "two")
-    loaded = load_classifier(tmp_path / "two")
-    assert loaded.predict(noise()).none_of_these
-    with pytest.raises(ClassifierError, match="no dense layer after an average"):
-        loaded.activation_map(gradient())
+    layers = [keras.Input((1024,)), keras.layers.LayerNormalization(), keras.layers.Dense(3)]
+    save_classifier(replace(told.classifier, head=KerasHead(keras.Sequential(layers))), tmp_path / "other")
+    with pytest.raises(ClassifierError, match="no dense layers after an average"):
+        load_classifier(tmp_path / "other").activation_map(gradient())
+
+
+def test_files_of_another_classifier_are_refused(told: Retraining, tmp_path: Path) -> None:
+    import hashlib
+    import json
+
+    from imgclass_course.foundation.errors import ClassifierError
+
+    save_classifier(told.classifier, tmp_path / "saved")
+    wrong = {
+        "known": {"vectors": np.ones((5, 7), np.float16), "numbers": np.array([0.3, 0.05])},
+        "places": {"kernel0": np.ones((7, 3), np.float32), "bias0": np.zeros(3, np.float32)},
+    }
+    original = (tmp_path / "saved" / "classifier.json").read_text()
+    for kind, arrays in wrong.items():
+        description = json.loads(original)
+        path = tmp_path / "saved" / f"{kind}-forged.npz"
+        np.savez(path, **arrays)
+        description["files"][kind] = {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        (tmp_path / "saved" / "classifier.json").write_text(json.dumps(description))
+        with pytest.raises(ClassifierError, match="of its network"):
+            load_classifier(tmp_path / "saved")

@@ -13,7 +13,7 @@ from support import gradient
 from imgclass_course import retrain
 from imgclass_course.calibration import divide_scores
 from imgclass_course.intervals import Interval
-from imgclass_course.outputs.run_files import save_run
+from imgclass_course.outputs.run_files import metrics, save_run
 from imgclass_course.outputs.spotlight import DARK, spotlight
 from imgclass_course.outputs.trust import Calibration, Trust, examine
 from imgclass_course.stranger_trial import PER_KIND, false_alarms, stranger_trial
@@ -112,6 +112,14 @@ def test_report_shows_it(result: Retraining, trust: Trust, tmp_path: Path) -> No
     wrong = int((~result.evaluate("test").right).sum())
     assert wrong and page.count('class="pair"') == page.count("Bright where something spoke for") == min(wrong, 24)
     assert "<script" not in page and "default-src 'none'" in page
+
+
+def test_metrics_hold_the_threshold_of_strangers(result: Retraining, trust: Trust) -> None:
+    found = metrics(result)["none_of_these"]
+    assert found["distance"] == result.classifier.known.threshold and found["allowed"] == 0.05
+    assert (found["count"], found["n"], found["split"]) == (trust.alarms.correct, trust.alarms.n, "test")
+    quiet = replace(result, classifier=replace(result.classifier, known=None))
+    assert metrics(quiet)["none_of_these"] is None
 
 
 def test_report_without_trust_says_nothing_of_it(result: Retraining, tmp_path: Path) -> None:

@@ -123,6 +123,9 @@ output_options = options(
                  help="Folder of the classifier, with metrics.json and report.html."),
     click.option("--output_labels", type=PATH, help="A further file with the labels, one per line."),
     click.option("--report", type=PATH, help="Where to write the report instead."),
+    click.option("--unlabelled", type=PATH,
+                 help="A folder of pictures without labels: the report lists which ones to label next."),
+    click.option("--label_next", type=COUNT, default=24, show_default=True, help="How many of them."),
     click.option("--saved_model_dir", type=PATH, help="Also export a SavedModel there: pixels in, probabilities out."),
     click.option("--final_tensor_name", default="final_result", show_default=True,
                  help="Name of the SavedModel's output."),
@@ -154,6 +157,10 @@ def retrain(context: click.Context, folder: Path | None, image_dir: Path | None,
     given = {name for name in flags if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT}
     _check_flags(flags, given)
     _check_outputs(flags)
+    if flags["unlabelled"]:
+        from imgclass_course.outputs.next_labels import unlabelled_files
+
+        unlabelled_files(flags["unlabelled"])  # there are some: better now than after the training
     _set_verbosity(flags["logging_verbosity"])
     if flags["model_dir"]:
         os.environ["TFHUB_CACHE_DIR"] = str(flags["model_dir"])
@@ -181,6 +188,8 @@ def _check_flags(flags: dict[str, Any], given: set[str]) -> None:
     if "minutes" in given and not flags["best"]:
         raise click.UsageError("--minutes limits the comparison of --best: add it, or leave out --minutes.")
     tuning = [f"--{name}" for name in TUNING_FLAGS if name in given]
+    if "label_next" in given and not flags["unlabelled"]:
+        raise click.UsageError("--label_next chooses from pictures without labels: name their folder, --unlabelled FOLDER.")
     stray = [f"--{name}" for name in ("resample", "adjust_prior", "calibrate") if name in given]
     if stray and flags["fine_tune_from"]:
         raise click.UsageError(f"{', '.join(stray)}: for networks that do not learn. With --fine_tune_from use --class_weights.")
@@ -366,6 +375,7 @@ def _write_outputs(result: "Retraining", flags: dict[str, Any]) -> None:
     from imgclass_course.foundation.files import write_whole
     from imgclass_course.outputs.advice import advise
     from imgclass_course.outputs.classifier_files import LABELS
+    from imgclass_course.outputs.next_labels import next_labels
     from imgclass_course.outputs.run_files import export_saved_model, save_run
     from imgclass_course.outputs.trust import examine
 
@@ -373,8 +383,10 @@ def _write_outputs(result: "Retraining", flags: dict[str, Any]) -> None:
         advice = pool.submit(advise, result)  # NumPy computes while the library of the report's drawings is loaded
         if result.history.index.name == "steps":
             import matplotlib.figure  # noqa: F401
-    trust = examine(result, flags["bottleneck_dir"])
-    save_run(result, flags["output_graph"], flags["report"], flags["test_batch_size"], advice.result(), trust)
+    trust, wanted = examine(result, flags["bottleneck_dir"]), None
+    if flags["unlabelled"]:
+        wanted = next_labels(result, flags["unlabelled"], flags["label_next"], flags["bottleneck_dir"])
+    save_run(result, flags["output_graph"], flags["report"], flags["test_batch_size"], advice.result(), trust, wanted)
     if flags["output_labels"]:
         write_whole(flags["output_labels"], lambda path: shutil.copyfile(flags["output_graph"] / LABELS, path))
     if flags["saved_model_dir"]:
@@ -408,6 +420,8 @@ def _print_result(result: "Retraining", flags: dict[str, Any]) -> None:
     if flags["print_misclassified_test_images"]:
         _print_mistakes(result.paths(split, flags["test_batch_size"]), evaluation)
     click.echo(f"Classifier: {flags['output_graph']}")
+    if flags["unlabelled"]:
+        click.echo(f"Label next: {flags['output_graph'] / 'label_next.csv'}")
     click.echo(f"Report:     {flags['report'] or flags['output_graph'] / 'report.html'}")
 
 

@@ -4,7 +4,7 @@
     model-HASH.tflite      pixels [1, size, size, 3] uint8 in (an input for each network of a joined backbone) and, for LiteRT,
                            probabilities [1, k] float32 out; then the vector [1, d] and, where it is an average, its maps
     known-HASH.npz         vectors of training pictures, and how far from them a picture of a known class may be
-    places-HASH.npz        of a head of one layer: its weights, which say what each place of the maps adds to a class
+    places-HASH.npz        the dense layers of a head, which say what each place of the maps adds to a class
     head-HASH.keras/.npz   the head alone, for going on training
     learned-HASH.npz       of a fine-tuned network: the layers that have learned, for the same
     labels.txt             the names of the classes, for people
@@ -28,33 +28,26 @@ import numpy as np
 from ..classifiers import DenseHead, Head, ImageClassifier
 from ..foundation.errors import ClassifierError, TrainingError
 from ..foundation.files import printable, write_text_whole, write_whole
-from ..foundation.litert import add_head, convert_network
-from ..foundation.picture_files import PREPARATIONS, SQUASH
+from ..foundation.litert import Layer, add_head, convert_network
+from ..foundation.picture_files import SQUASH
 from ..foundation.runners import LiteRTRunner
 from ..joined_backbones import LENGTH
 from ..novelty import KnownPictures
-from .saved_classifier import PROBABILITIES, VECTOR, SavedClassifier
+from .classifier_folder import DESCRIPTION, FORMAT, load_arrays, read_description, read_file, refusal, sizes_of
+from .saved_classifier import MAPS, PROBABILITIES, VECTOR, SavedClassifier
 
 if TYPE_CHECKING:
     from ..backbones import Backbone
     from ..joined_backbones import JoinedBackbone
     from ..tuning import TunedNetwork
 
-FORMAT = 3
-READ_FORMATS = (2, 3)  # in format 2 a LiteRT file gives probabilities alone
-DESCRIPTION = "classifier.json"
 LABELS = "labels.txt"
-MAX_FILE_BYTES = 2_000_000_000
-MAX_IMAGE_SIZE = 4096
-MAX_NETWORKS = 16
 HASH_LENGTH = 12  # characters of a hash in a file's name
-MAX_DESCRIPTION_BYTES = 10_000_000
 # What the file of a Keras head may name; with others, loading it could run code of a stranger's.
 MODULES = ("keras", "keras.src.models.sequential", "keras.src.models.functional", "keras.layers", "keras.initializers",
            "keras.regularizers", "keras.constraints", "builtins")  # fmt: skip
 LAYERS = ("InputLayer", "Dense", "Dropout", "GaussianNoise", "BatchNormalization", "LayerNormalization", "Activation",
           "ReLU", "LeakyReLU", "Softmax", "Add", "Concatenate")  # fmt: skip
-KINDS = {"backbone": str, "fingerprint": str, "image_size": int | list, "classes": list, "files": dict}
 
 
 def save_classifier(classifier: ImageClassifier, folder: str | os.PathLike) -> None:
@@ -105,12 +98,13 @@ def _known_file(known: KnownPictures | None) -> tuple[str, bytes] | None:
 
 
 def _places_file(classifier: ImageClassifier) -> tuple[str, bytes] | None:
-    """Return the ending and the bytes of the file that keeps a head's weights; None for one of several layers."""
+    """Return the ending and the bytes of the file that keeps a head's dense layers; None for other heads."""
     try:
         layers = cast(DenseHead, classifier.head).dense_layers()
     except (AttributeError, TrainingError):
         return None
-    return (".npz", _array_bytes({"weights": layers[0][0]})) if len(layers) == 1 else None
+    kernels = {f"kernel{number}": kernel for number, (kernel, _, _) in enumerate(layers)}
+    return ".npz", _array_bytes(kernels | {f"bias{number}": bias for number, (_, bias, _) in enumerate(layers)})
 
 
 def _tuned_network(classifier: ImageClassifier) -> "TunedNetwork | None":
@@ -155,6 +149,7 @@ def _litert_model(classifier: ImageClassifier) -> bytes:
         import keras
 
         network = backbone.network()  # a joined backbone has none, and says so
+
         def run(pixels: Any) -> tuple[Any, Any]:
             vectors = network(pixels)
             return keras.ops.softmax(head.scores(vectors)), vectors
@@ -220,7 +215,7 @@ def load_classifier(
     of a fine-tuned classifier it is the network as it was before.
     """
     folder = Path(folder)
-    description = _read_description(folder)
+    description = read_description(folder)
     if backbone is None:
         return _saved_classifier(folder, description)
     if "head" not in description["files"]:
@@ -249,78 +244,12 @@ def _tuned_backbone(
     before = description["tuned_from"]
     if not isinstance(base, Backbone) or base.fingerprint != before["fingerprint"]:
         return base
-    _, data = _read_file(folder, description, "learned")
+    _, data = read_file(folder, description, "learned")
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return restore_tuned_backbone(base, before["block"], dict(arrays))
     except Exception as error:  # readers of damaged or strange files fail in many ways
-        raise _refusal(folder, f"what it had learned cannot be read: {str(error).splitlines()[0][:200]}") from error
-
-
-def _refusal(folder: Path, reason: str) -> ClassifierError:
-    return ClassifierError(f"{printable(folder)} holds no classifier that can be read ({reason}).")
-
-
-def _read_description(folder: Path) -> dict[str, Any]:
-    path = folder / DESCRIPTION
-    try:
-        if path.stat().st_size > MAX_DESCRIPTION_BYTES:
-            raise _refusal(folder, f"{DESCRIPTION} is too large")
-        description = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise _refusal(folder, str(error) or type(error).__name__) from error
-    if isinstance(description, dict) and description.get("format") == 1:
-        raise ClassifierError(
-            f"The classifier in {printable(folder)} was saved by an earlier version of the course (format 1): train it "
-            "again with imgclass retrain, which takes seconds where its pictures are still in the store."
-        )
-    _check_description(folder, description)
-    return description
-
-
-def _check_description(folder: Path, description: Any) -> None:  # whatever the file holds
-    """Raise `ClassifierError` unless everything that is used later is there and of its kind."""
-    if not isinstance(description, dict) or description.get("format") not in READ_FORMATS:
-        raise _refusal(folder, f"{DESCRIPTION} has no format that this version of the course reads")
-    for name, kind in KINDS.items():
-        if not isinstance(description.get(name), kind):
-            raise _refusal(folder, f"{name} in {DESCRIPTION} is missing or wrong")
-    if not _sizes_of(description):
-        raise _refusal(folder, f"image_size in {DESCRIPTION} is {description['image_size']}")
-    before = description.get("tuned_from", {"block": "", "fingerprint": ""})
-    if not isinstance(before, dict) or not all(isinstance(before.get(part), str) for part in ("block", "fingerprint")):
-        raise _refusal(folder, f"tuned_from in {DESCRIPTION} is wrong")
-    if description.get("preparation", SQUASH) not in tuple(PREPARATIONS):
-        raise _refusal(folder, f"preparation in {DESCRIPTION} is none that this version of the course knows")
-    if len(description["classes"]) < 1 or not all(isinstance(name, str) for name in description["classes"]):
-        raise _refusal(folder, f"classes in {DESCRIPTION} are no names")
-
-
-def _sizes_of(description: dict[str, Any]) -> list[int]:
-    """Return the sizes of pictures that a description names, in pixels; none where they are no sizes."""
-    found = description["image_size"]
-    sizes = found if isinstance(found, list) else [found]
-    possible = all(type(size) is int and 0 < size <= MAX_IMAGE_SIZE for size in sizes)
-    return sizes if possible and len(sizes) <= MAX_NETWORKS else []
-
-
-def _read_file(folder: Path, description: dict[str, Any], kind: str) -> tuple[str, bytes]:
-    """Return the ending and the bytes of one of the files, which must be those that the description is about."""
-    entry = description["files"].get(kind)
-    if not isinstance(entry, dict) or not all(isinstance(entry.get(part), str) for part in ("name", "sha256")):
-        raise _refusal(folder, f"it has no {kind} file")
-    name = entry["name"]
-    if Path(name).name != name or not name.startswith(f"{kind}-"):  # nothing outside the folder
-        raise _refusal(folder, f"{printable(name)} is no name of its {kind} file")
-    try:
-        if (folder / name).stat().st_size > MAX_FILE_BYTES or not (folder / name).is_file():
-            raise _refusal(folder, f"{name} is too large, or no file")
-        data = (folder / name).read_bytes()
-    except OSError as error:
-        raise _refusal(folder, f"{name}: {error.strerror}") from error
-    if hashlib.sha256(data).hexdigest() != entry["sha256"]:
-        raise _refusal(folder, f"{name} is damaged or of another classifier")
-    return Path(name).suffix, data
+        raise refusal(folder, f"what it had learned cannot be read: {str(error).splitlines()[0][:200]}") from error
 
 
 def _saved_classifier(folder: Path, description: dict[str, Any]) -> SavedClassifier:
@@ -329,70 +258,63 @@ def _saved_classifier(folder: Path, description: dict[str, Any]) -> SavedClassif
             f"The classifier in {printable(folder)} has no LiteRT file: load it in Python with its backbone, "
             f"load_classifier({str(folder)!r}, load_backbone({description['backbone']!r}))."
         )
-    _, data = _read_file(folder, description, "model")
+    _, data = read_file(folder, description, "model")
     try:
         runner = LiteRTRunner(data)
     except (ValueError, RuntimeError) as error:
-        raise _refusal(folder, f"its LiteRT file cannot be run: {str(error).splitlines()[0]}") from error
-    sizes, classes = _sizes_of(description), description["classes"]
+        raise refusal(folder, f"its LiteRT file cannot be run: {str(error).splitlines()[0]}") from error
+    sizes, classes = sizes_of(description), description["classes"]
     shapes = [(1, size, size, 3) for size in sizes]
     if runner.input_shapes != shapes or runner.output_shapes[PROBABILITIES] != (1, len(classes)):
         given = " and ".join(map(str, sizes))
-        raise _refusal(folder, f"its LiteRT file is not one from {given} pixels to {len(classes)} classes")
-    known, weights = _load_known(folder, description), _load_weights(folder, description)
-    _check_results(folder, runner, known, weights)
+        raise refusal(folder, f"its LiteRT file is not one from {given} pixels to {len(classes)} classes")
+    known, layers = _load_known(folder, description), _load_layers(folder, description, runner)
+    if known and runner.output_shapes[VECTOR:][:1] != [(1, known.vectors.shape[1])]:
+        raise refusal(folder, "its known vectors are not of its network")
     if known:
         runner = runner.with_outputs(PROBABILITIES, VECTOR)
     preparation = description.get("preparation", SQUASH)
-    return SavedClassifier(tuple(classes), tuple(sizes), description["backbone"], runner, known, weights, preparation)
-
-
-def _check_results(
-    folder: Path, runner: LiteRTRunner, known: KnownPictures | None, weights: np.ndarray | None
-) -> None:
-    """Raise `ClassifierError` where what is kept beside the network does not fit what it gives."""
-    vector, maps = (*runner.output_shapes[1:], None, None)[:2]
-    if known and vector != (1, known.vectors.shape[1]):
-        raise _refusal(folder, "its known vectors are not of its network")
-    if weights is not None and maps and (len(maps) != 4 or (maps[-1], runner.output_shapes[0][1]) != weights.shape):
-        raise _refusal(folder, "its weights are not of its network")
-
-
-def _load_arrays(folder: Path, description: dict[str, Any], kind: str) -> dict[str, np.ndarray]:
-    """Return the arrays of one of the files, none where the classifier has no such file."""
-    if kind not in description["files"]:
-        return {}
-    _, data = _read_file(folder, description, kind)
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return dict(arrays)
-    except Exception as error:  # readers of damaged or strange files fail in many ways
-        raise _refusal(folder, f"its {kind} file cannot be read: {str(error).splitlines()[0][:200]}") from error
+    return SavedClassifier(tuple(classes), tuple(sizes), description["backbone"], runner, known, layers, preparation)
 
 
 def _load_known(folder: Path, description: dict[str, Any]) -> KnownPictures | None:
-    arrays = _load_arrays(folder, description, "known")
+    arrays = load_arrays(folder, description, "known")
     if not arrays:
         return None
     vectors, numbers = arrays.get("vectors", np.empty(0)), arrays.get("numbers", np.empty(0))
     if vectors.ndim != 2 or not len(vectors) or vectors.dtype != np.float16 or numbers.shape != (2,):
-        raise _refusal(folder, "its known file holds no vectors and thresholds")
+        raise refusal(folder, "its known file holds no vectors and thresholds")
     return KnownPictures(vectors.astype(np.float32), *map(float, numbers))
 
 
-def _load_weights(folder: Path, description: dict[str, Any]) -> np.ndarray | None:
-    weights = _load_arrays(folder, description, "places").get("weights")
-    if weights is not None and (weights.ndim != 2 or weights.dtype != np.float32):
-        raise _refusal(folder, "its places file holds no weights")
-    return weights
+def _load_layers(folder: Path, description: dict[str, Any], runner: LiteRTRunner) -> list[Layer]:
+    """Return the layers of the head; none where its vector is no average of maps."""
+    arrays, maps = load_arrays(folder, description, "places"), runner.output_shapes[MAPS:]
+    if not arrays or not maps:
+        return []
+    count = len(arrays) // 2
+    pairs: list[tuple[Any, Any]] = [(arrays.get(f"kernel{n}"), arrays.get(f"bias{n}")) for n in range(count)]
+    if not _fit(pairs, int(maps[0][-1]), runner.output_shapes[PROBABILITIES][1]) or len(maps[0]) != 4:
+        raise refusal(folder, "its places file holds no layers of its network")
+    return [(kernel, bias, number < count - 1) for number, (kernel, bias) in enumerate(pairs)]
+
+
+def _fit(pairs: list[tuple[Any, Any]], width: int, num_classes: int) -> bool:
+    """Return whether kernels and biases, float32, lead from vectors of a width to scores of all classes."""
+    for kernel, bias in pairs:
+        parts = [part for part in (kernel, bias) if isinstance(part, np.ndarray) and part.dtype == np.float32]
+        if len(parts) < 2 or kernel.ndim != 2 or kernel.shape[0] != width or bias.shape != kernel.shape[1:]:
+            return False
+        width = kernel.shape[1]
+    return width == num_classes
 
 
 def _load_head(folder: Path, description: dict[str, Any]) -> Head:
-    ending, data = _read_file(folder, description, "head")
+    ending, data = read_file(folder, description, "head")
     try:
         return _logistic_head(data) if ending == ".npz" else _keras_head(data)
     except Exception as error:  # readers of damaged or strange files fail in many ways
-        raise _refusal(folder, f"its head cannot be read: {str(error).splitlines()[0][:200]}") from error
+        raise refusal(folder, f"its head cannot be read: {str(error).splitlines()[0][:200]}") from error
 
 
 def _logistic_head(data: bytes) -> Head:

@@ -75,7 +75,7 @@ def answer(classifier: Classifier, path: str | None) -> Shown:
 
 def _says_where(classifier: Classifier) -> bool:
     """Return whether a classifier can say what it looked at."""
-    return getattr(classifier, "class_weights", None) is not None
+    return bool(getattr(classifier, "layers", ()))
 
 
 def _bright(classifier: Classifier, path: str, label: str) -> np.ndarray | None:

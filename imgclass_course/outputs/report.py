@@ -55,13 +55,14 @@ def write_report(
     advice: Advice | None = None,
     trust: Trust | None = None,
     classifier: SavedClassifier | None = None,
+    wanted: pd.DataFrame | None = None,
 ) -> None:
     """Write a page on a classifier to the HTML file `path`, whole or not at all.
 
     `pictures` are those of the evaluation, in its order; one that is gone leaves an empty place. `facts` are more names and
     values to show, `history` is drawn, or is a table where its index is no step, `problems` has the columns path and problem, of files that were
     left out, and `top` says how many of the worst mistakes are shown; with a `classifier` also what spoke for each wrong
-    answer. `trust` is what was found out about its probabilities, and about pictures of nothing that it knows. Raises `ValueError` where the number of pictures is
+    answer. `trust` is what was found out about its probabilities, and about pictures of nothing that it knows; `wanted` are pictures to label next, as by `next_labels`. Raises `ValueError` where the number of pictures is
     not that of the evaluation, and the `OSError` of a file that cannot be written.
     """
     given = list(as_pictures(pictures))
@@ -89,6 +90,7 @@ def write_report(
         confused=most_confused(confusion).to_dict("records"),
         scores=evaluation.scores(),
         **_training(history),
+        wanted=_wanted(wanted),
         trust=trust,
         reliability="" if trust is None else _reliability_url(evaluation),
         bright=any(bright.values()),
@@ -110,11 +112,23 @@ def thumbnail(picture: PictureSource | Picture, size: int = THUMBNAIL_SIZE) -> s
     return _data_url(content, "jpeg") if content else ""
 
 
+def _wanted(wanted: pd.DataFrame | None) -> list[tuple[str, str, str]]:
+    """Return small picture, file name and the two guesses for each picture to label next."""
+    if wanted is None:
+        return []
+    rows = list(wanted.itertuples(index=False, name=None))
+    urls = map_in_threads(thumbnail, [Path(path) for path, *_ in rows])
+    return [
+        (url, Path(path).name, f"{first} ({share:.0%}) or {second} ({other:.0%})?")
+        for url, (path, first, share, second, other) in zip(urls, rows, strict=True)
+    ]
+
+
 def _spotlights(
     classifier: SavedClassifier | None, evaluation: Evaluation, wrong: list[tuple[int, Picture]]
 ) -> dict[int, str]:
     """Return what spoke for each wrong answer, as `data:` URLs by row; nothing where the classifier cannot tell."""
-    if classifier is None or classifier.class_weights is None:
+    if classifier is None or not classifier.layers:
         return {}
     return {row: _spotlight_url(classifier, picture, evaluation.predicted[row]) for row, picture in wrong}
 

@@ -11,17 +11,22 @@ from ..evaluation import Advice
 from ..foundation.errors import ClassifierError
 from ..foundation.files import printable, write_text_whole
 from ..foundation.threads import hide_native_logs
+from ..stranger_trial import false_alarms
 from ..transfer import Retraining
 from ..tuning import FineTuning
+from .answer_files import safe_path_cell
 from .classifier_files import load_classifier, save_classifier
 from .report import write_report
 from .saved_classifier import SavedClassifier
 from .trust import Trust
 
 if TYPE_CHECKING:
+    import pandas as pd
     import tensorflow as tf
 
     from ..classifiers import ImageClassifier
+
+NEXT_FILE = "label_next.csv"
 
 
 def metrics(result: Retraining, test_limit: int = -1) -> dict[str, Any]:
@@ -42,6 +47,7 @@ def metrics(result: Retraining, test_limit: int = -1) -> dict[str, Any]:
             for split, accuracy in accuracies.items()
         },
         "macro_f1": _macro_f1(result, test_limit),
+        "none_of_these": _none_of_these(result),
         "classes": list(result.classifier.classes_),
         "backbone": result.classifier.backbone.name,
         **training_facts(result),
@@ -56,6 +62,15 @@ def _macro_f1(result: Retraining, test_limit: int) -> dict[str, Any]:
     limit = test_limit if result.final_split == "test" else -1
     value, low, high = bootstrap(result.evaluate(result.final_split, limit), macro_f1)
     return {"split": result.final_split, "value": value, "interval": (low, high)}
+
+
+def _none_of_these(result: Retraining) -> dict[str, Any] | None:
+    """Return the threshold of strangers, and how many pictures of the split that judges lie beyond; None without one."""
+    known, measured = result.classifier.known, false_alarms(result)
+    if known is None or measured is None:
+        return None
+    share = {"value": measured.value, "interval": measured.interval, "count": measured.correct, "n": measured.n}
+    return {"distance": known.threshold, "allowed": known.false_alarms, "split": result.final_split, **share}
 
 
 def training_facts(result: Retraining) -> dict[str, Any]:
@@ -83,11 +98,12 @@ def save_run(
     test_limit: int = -1,
     advice: Advice | None = None,
     trust: Trust | None = None,
+    wanted: "pd.DataFrame | None" = None,
 ) -> None:
     """Write the classifier, metrics.json and report.html (or the file named by `report`) into a folder.
 
     `test_limit` is the number of test pictures that the report is about (-1: all); it begins with `advice`, and
-    says what is known of `trust`.
+    says what is known of `trust`. Pictures that are `wanted`, as by `next_labels`, are shown, and listed in label_next.csv.
     """
     folder = Path(folder)
     save_classifier(result.classifier, folder)
@@ -108,7 +124,11 @@ def save_run(
         advice=advice,
         trust=trust,
         classifier=_saved(folder),
+        wanted=wanted,
     )
+    if wanted is not None:
+        paths = wanted["path"].map(lambda path: safe_path_cell(printable(path)))
+        write_text_whole(folder / NEXT_FILE, wanted.assign(path=paths).to_csv(index=False, lineterminator="\n"))
 
 
 def _saved(folder: Path) -> SavedClassifier | None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..classifiers import PictureClassifier, PictureLoader, measured_distances, run_on_pictures
 from ..foundation.errors import ClassifierError
+from ..foundation.litert import Layer
 from ..foundation.picture_files import SQUASH
 from ..foundation.pictures import Picture, PictureSource, as_pictures
 from ..foundation.runners import LiteRTRunner, Outcome
@@ -15,6 +16,19 @@ from ..novelty import KnownPictures
 from ..trust import class_activation_map
 
 PROBABILITIES, VECTOR, MAPS = range(3)  # the results of a LiteRT file
+
+
+def score_slopes(layers: Sequence[Layer], vector: np.ndarray, number: int) -> np.ndarray:
+    """Return how fast the score of a class grows with each number of a vector [d]: of one layer, the class's weights."""
+    kept = []
+    for kernel, bias, relu in layers:
+        vector = vector @ kernel + bias
+        kept.append(vector > 0 if relu else np.ones(len(vector), bool))
+        vector = vector * kept[-1]
+    slopes = np.eye(len(vector), dtype=np.float32)[number]
+    for (kernel, _, _), passed in zip(reversed(layers), reversed(kept), strict=True):
+        slopes = kernel @ (slopes * passed)
+    return slopes
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +40,9 @@ class SavedClassifier(PictureClassifier):
     backbone_name: str
     runner: LiteRTRunner = field(repr=False)  # of the probabilities and, where strangers are told, of the vector
     known: KnownPictures | None = field(default=None, repr=False)
-    class_weights: np.ndarray | None = field(default=None, repr=False)  # [d, k] float32, where the vector is an average
+    layers: Sequence[Layer] = field(
+        default=(), repr=False
+    )  # of the head, where the vector is an average over all places
     preparation: str = field(default=SQUASH, repr=False)  # of its pictures, one of `picture_files.PREPARATIONS`
 
     @property
@@ -48,20 +64,20 @@ class SavedClassifier(PictureClassifier):
     def activation_map(self, picture: PictureSource | Picture, label: str = "") -> np.ndarray:
         """Return what each place of a picture adds to the score of a class [h, w] float32; by default of the likeliest one.
 
-        It is exact: its mean is the class's score, less a number that is the same for all pictures (Zhou 2016,
-        arXiv:1512.04150). Raises `ClassifierError` for a class that it does not know and where the classifier is no dense
-        layer after an average, and `ImageError` for what cannot be read.
+        With a head of one layer it is exact: its mean is the class's score, less a number that is the same for all pictures
+        (Zhou 2016, arXiv:1512.04150). With several it is what Grad-CAM takes, before what is negative is left out (Selvaraju
+        2017, arXiv:1610.02391). Raises `ClassifierError` for a class that it does not know, and where the classifier does
+        not consist of dense layers after an average; `ImageError` for what cannot be read.
         """
-        if self.class_weights is None:
-            raise ClassifierError(
-                "This classifier does not say where it looked: it is no dense layer after an average."
-            )
+        if not self.layers:
+            raise ClassifierError("This classifier cannot say where it looked: it is no dense layers after an average.")
         if label and label not in self.classes_:
             raise ClassifierError(f"There is no class {label!r}; there are {', '.join(self.classes_)}.")
         pixels = PictureLoader(self.image_size, self.preparation)(next(as_pictures(picture)))
         likeliest = int(self.runner.run(pixels)[: len(self.classes_)].argmax())
         number = list(self.classes_).index(label) if label else likeliest
-        return class_activation_map(self._maps_runner.run(pixels), self.class_weights[:, number])
+        maps = self._maps_runner.run(pixels)
+        return class_activation_map(maps, score_slopes(self.layers, maps.mean(axis=(0, 1)), number))
 
     @cached_property
     def _maps_runner(self) -> LiteRTRunner:
