@@ -123,7 +123,7 @@ def heat_over(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
     from PIL import Image
 
     size = (image.shape[1], image.shape[0])
-    large = np.asarray(Image.fromarray(np.asarray(heat, np.float32)).resize(size, Image.Resampling.BICUBIC))
+    large = np.asarray(Image.fromarray(np.asarray(heat, np.float32)).resize(size, Image.Resampling.BILINEAR))
     share = np.clip(np.abs(large) / max(float(np.abs(heat).max()), 1e-12), 0, 1)[..., None]
     strength = STRONGEST * np.round(share * STEPS) / STEPS
     grey = np.repeat(image.mean(axis=2, keepdims=True) / 255, 3, axis=2)
@@ -139,9 +139,9 @@ def draw_sum(image: np.ndarray, heat: np.ndarray, bias: float) -> "Axes":
     axis = canvas(6.8, 2.9)
     cell = 2.5 / len(heat)
     axis.imshow(image[::2, ::2], extent=(0.1, 2.6, 0.2, 2.7), zorder=0)
-    largest = float(np.abs(heat).max())
+    limits = (-float(np.abs(heat).max()), float(np.abs(heat).max()))
     draw_numbers(
-        axis, heat, (3.0, 0.2), cell, text="{:.0f}", limits=(-largest, largest), colormap="RdBu_r", font_size=7
+        axis, np.round(heat) + 0.0, (3.0, 0.2), cell, text="{:.0f}", limits=limits, colormap="PuOr_r", font_size=7
     )
     draw_arrow(axis, (5.55, 1.45), (5.75, 1.45))
     lines = (f"mean {heat.mean():+.2f}", f"bias {bias:+.2f}", f"= {heat.mean() + bias:.2f}")
