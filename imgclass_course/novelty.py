@@ -13,7 +13,7 @@ from .foundation.errors import TrainingError
 from .trust import nearest_distances, threshold_at, unit_vectors
 
 USUAL_FALSE_ALARMS = 0.05
-MOST_KEPT = 3000  # vectors: more make a prediction slower, and hardly better
+MOST_KEPT = 1500  # vectors: more cost over 5 % of a prediction, and tell strangers hardly better (benchmarks/strangers.py)
 
 
 @dataclass(frozen=True, eq=False)
