@@ -21,17 +21,17 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads wait for each other on matrices of this size
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import numpy as np  # noqa: E402
-from cleanlab.filter import find_label_issues  # noqa: E402
-from cleanlab.rank import get_label_quality_scores  # noqa: E402
-from sklearn.linear_model import LogisticRegression  # noqa: E402
-from sklearn.metrics import average_precision_score, confusion_matrix  # noqa: E402
-from sklearn.model_selection import StratifiedKFold, cross_val_predict  # noqa: E402
+import numpy as np
+from cleanlab.filter import find_label_issues
+from cleanlab.rank import get_label_quality_scores
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score, confusion_matrix
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from benchmarks.backbones import extract_vectors, read_labels  # noqa: E402
-from imgclass_course.foundation.assets import EMBEDDED  # noqa: E402
-from imgclass_course.next_steps import suspects  # noqa: E402
-from imgclass_course.ridge import leave_one_out_scores  # noqa: E402
+from benchmarks.backbones import extract_vectors, read_labels
+from imgclass_course.foundation.assets import EMBEDDED
+from imgclass_course.next_steps import suspects
+from imgclass_course.ridge import leave_one_out_scores
 
 NUM_FOLDS = 5
 STRENGTH = 0.1  # scikit-learn's C

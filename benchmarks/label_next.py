@@ -15,13 +15,13 @@ from statistics import mean, stdev
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import numpy as np  # noqa: E402
-from scipy.stats import t  # noqa: E402
-from sklearn.linear_model import LogisticRegression  # noqa: E402
+import numpy as np
+from scipy.stats import t
+from sklearn.linear_model import LogisticRegression
 
-from imgclass_course.bottlenecks import extract  # noqa: E402
-from imgclass_course.features import Features  # noqa: E402
-from imgclass_course.label_next import label_next, margin_uncertainty  # noqa: E402
+from imgclass_course.bottlenecks import extract
+from imgclass_course.features import Features
+from imgclass_course.label_next import label_next, margin_uncertainty
 
 LABELLED, ADDED = 100, 100
 SHOTS, NOISE = 5, 0.2  # of a vector's length: shots of one thing have cosines of about 0.96

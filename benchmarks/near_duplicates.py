@@ -17,13 +17,13 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import numpy as np  # noqa: E402
-from PIL import Image, ImageOps  # noqa: E402
+import numpy as np
+from PIL import Image, ImageOps
 
-from imgclass_course.bottlenecks import extract  # noqa: E402
-from imgclass_course.datasets import ImageFolder  # noqa: E402
-from imgclass_course.near_duplicates import near_duplicates  # noqa: E402
-from imgclass_course.similar_vectors import similar_pairs  # noqa: E402
+from imgclass_course.bottlenecks import extract
+from imgclass_course.datasets import ImageFolder
+from imgclass_course.near_duplicates import near_duplicates
+from imgclass_course.similar_vectors import similar_pairs
 
 EACH = 25
 KINDS = ("saved_again", "resized", "cropped", "mirrored")

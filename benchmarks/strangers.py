@@ -24,14 +24,14 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads wait for each other on matrices of this size
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from imgclass_course import load_classifier, retrain, save_classifier  # noqa: E402
-from imgclass_course.classifiers import PictureClassifier  # noqa: E402
-from imgclass_course.datasets import dataset_folder  # noqa: E402
-from imgclass_course.intervals import Accuracy, mean_of_pairs  # noqa: E402
-from imgclass_course.outputs.saved_classifier import SavedClassifier  # noqa: E402
-from imgclass_course.strangers import load_strangers  # noqa: E402
+from imgclass_course import load_classifier, retrain, save_classifier
+from imgclass_course.classifiers import PictureClassifier
+from imgclass_course.datasets import dataset_folder
+from imgclass_course.intervals import Accuracy, mean_of_pairs
+from imgclass_course.outputs.saved_classifier import SavedClassifier
+from imgclass_course.strangers import load_strangers
 
 MOST = 400  # pictures of a kind
 TURNS = 20  # of the clocks

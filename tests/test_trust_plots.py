@@ -9,10 +9,10 @@ import pytest
 
 matplotlib.use("Agg")
 
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
-from imgclass_course import planted, strangers, trust_plots  # noqa: E402
-from imgclass_course.intervals import Interval, mean_of_pairs  # noqa: E402
+from imgclass_course import planted, strangers, trust_plots
+from imgclass_course.intervals import Interval, mean_of_pairs
 
 
 @pytest.fixture(autouse=True)

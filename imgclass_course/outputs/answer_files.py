@@ -81,7 +81,7 @@ class AnswerTable:
         """Begin a table, or go on with one. Raises `ClassifierError` for another file, or another classifier's."""
         known, end = _read_table(path, identity) if path.exists() else ({}, 0)
         # Names that are no text in UTF-8 come out as the bytes that the file system has.
-        file = open(path, "a", encoding="utf-8", errors=sys.getfilesystemencodeerrors(), newline="")  # noqa: SIM115
+        file = open(path, "a", encoding="utf-8", errors=sys.getfilesystemencodeerrors(), newline="")
         file.truncate(end)
         table = cls(path, identity, file, known)
         if end == 0:
