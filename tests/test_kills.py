@@ -33,12 +33,14 @@ with BottleneckStore(sys.argv[2]) as store:
     extract(sys.argv[1], backbone=plain_backbone(), store=store, runner=DeadlyRunner(average_colours))
 """
 
-# One process forks the children, so that each starts within milliseconds; it has no threads while it forks.
+# One process forks the children, so that each starts within milliseconds. tqdm's own lock is shared with forked children:
+# one that is killed while it holds the lock would let its parent wait for ever. Moments are parts of what filling takes.
 KILL_OFTEN = """
-import os, random, shutil, signal, sys, time
+import os, random, shutil, signal, sys, threading, time
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 from support import average_colours, plain_backbone
 
 from imgclass_course.bottlenecks import extract
@@ -46,6 +48,8 @@ from imgclass_course.datasets import ImageFolder
 from imgclass_course.foundation.store import BottleneckStore
 
 root, folder, kills = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+
+tqdm.set_lock(threading.RLock())
 
 def slow(image):
     time.sleep(0.0005)
@@ -67,11 +71,14 @@ def killed_after(seconds, store_folder):
 pictures = ImageFolder.scan(root)
 digests, fingerprint = pictures.readable["digest"].tolist(), plain_backbone().fingerprint
 expected = fill(folder / "undisturbed").X
+started = time.monotonic()
+fill(folder / "timed")
+duration = time.monotonic() - started
 generator, killed, resumed = random.Random(0), 0, 0
 while killed < kills:
     store_folder, kept = folder / f"store{killed}", np.zeros(len(digests), bool)
     while killed < kills and not kept.all():
-        killed += killed_after(generator.choice([0.02, 0.1, 0.3]) * generator.random(), store_folder)
+        killed += killed_after(generator.choice([0.2, 0.5, 1.0]) * generator.random() * duration, store_folder)
         with BottleneckStore(store_folder) as store:
             assert store.verify().damaged == 0
             vectors, found = store.load(fingerprint, digests)
