@@ -48,6 +48,8 @@ $(STAMP): settings.ini constraints.txt setup.py
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install --constraint constraints.txt uv
 	@$(call INSTALL,--constraint constraints.txt --editable ".[dev]")
+	@# By pip, which can be told where a build without CUDA lies (PIP_FIND_LINKS, PIP_EXTRA_INDEX_URL); with it, 3 GB more.
+	@$(PIP) install --constraint constraints.txt torch onnxscript
 	@# imaug installs two builds of OpenCV over each other. The headless one, installed last, needs no libGL.
 	@$(call INSTALL,--constraint constraints.txt --force-reinstall --no-deps opencv-python-headless)
 	@touch $@

@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 
 TOP = Path(__file__).resolve().parent
 LICENCES = {"apache2": "Apache-2.0"}
-EXTRAS = ("hub", "course", "demo", "dev")
+EXTRAS = ("hub", "course", "demo", "export", "serve", "ray", "torch", "dev")
 
 
 def read_settings() -> configparser.SectionProxy:
@@ -38,8 +38,10 @@ def python_range(first: str, last: str) -> str:
 
 def list_extras(settings: configparser.SectionProxy) -> dict[str, list[str]]:
     """Return the requirements of each extra; those of the lessons and of developers hold others whole."""
-    hub, course, demo, dev = (split_lines(settings[f"{extra}_requirements"]) for extra in EXTRAS)
-    return {"hub": hub, "course": hub + course, "demo": demo, "dev": hub + course + demo + dev}
+    extras = {extra: split_lines(settings[f"{extra}_requirements"]) for extra in EXTRAS}
+    extras["course"] += extras["hub"]
+    extras["dev"] += [line for extra in ("course", "demo", "export", "serve", "ray") for line in extras[extra]]
+    return extras
 
 
 settings = read_settings()

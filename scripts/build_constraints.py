@@ -22,6 +22,8 @@ HELD_BACK = (
     "opencv-python-headless==4.12.0.88",
     # The last version without an upper bound on Python, which pip obeys and uv does not.
     "backports-strenum==1.2.8",
+    # What the vectors and the ONNX files of lesson 21 were made with.
+    "torch==2.13.0",
 )
 
 HEADER = """\

@@ -35,7 +35,11 @@ EXTRAS = {
     "hub": ("hub",),
     "course": ("hub", "course"),
     "demo": ("demo",),
-    "dev": ("hub", "course", "demo", "dev"),
+    "export": ("export",),
+    "serve": ("serve",),
+    "ray": ("ray",),
+    "torch": ("torch",),
+    "dev": ("hub", "course", "demo", "export", "serve", "ray", "dev"),
 }
 
 

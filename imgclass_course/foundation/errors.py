@@ -55,3 +55,15 @@ class DemoError(CourseError):
 
 class FileChangedError(ImageError):
     """A file that is no longer what it was when it was listed; nothing to remember of it."""
+
+
+class ExportError(CourseError):
+    """A classifier that cannot be exported as asked, or whose exported file does not answer as it does."""
+
+
+class ServiceError(CourseError):
+    """A classifier that cannot be served as asked."""
+
+
+class ClusterError(CourseError):
+    """Several processes or machines that cannot be had, or have failed."""
