@@ -33,8 +33,8 @@ with BottleneckStore(sys.argv[2]) as store:
     extract(sys.argv[1], backbone=plain_backbone(), store=store, runner=DeadlyRunner(average_colours))
 """
 
-# One process forks the children, so that each starts within milliseconds. tqdm's own lock is shared with forked children:
-# one that is killed while it holds the lock would let its parent wait for ever. Moments are parts of what filling takes.
+# One process forks the children, so that each starts within milliseconds. tqdm's own lock is shared with them: a child
+# that is killed while it holds it would let its parent wait for ever. Moments are parts of what an undisturbed run takes.
 KILL_OFTEN = """
 import os, random, shutil, signal, sys, threading, time
 from pathlib import Path
