@@ -34,7 +34,7 @@ with BottleneckStore(sys.argv[2]) as store:
 """
 
 # One process forks the children, so that each starts within milliseconds. tqdm's own lock is shared with them: a child
-# that is killed while it holds it would let its parent wait for ever. Moments are parts of what an undisturbed run takes.
+# that is killed while it holds it would let its parent wait for ever. Moments are parts of what a whole run takes.
 KILL_OFTEN = """
 import os, random, shutil, signal, sys, threading, time
 from pathlib import Path
