@@ -17,6 +17,7 @@ import pandas as pd
 
 from .foundation.errors import DatasetError
 from .foundation.files import printable, write_text_whole
+from .foundation.tables import any_names, name_table
 from .image_folder import LEFT_OUT, ImageFolder
 
 FILE_NAME = "imgclass_decisions.csv"
@@ -145,7 +146,8 @@ def apply_decisions(images: ImageFolder, decisions: Iterable[Decision]) -> Image
             labels[row] = decision.label
         elif decision.choice == LEAVE_OUT:
             problems[row], splits[row] = LEFT_OUT, ""
-    table = table.assign(label=labels, problem=problems, split=splits)
+    with any_names():
+        table = table.assign(label=labels, problem=problems, split=splits)
     return replace(images, table=table, decided=count_choices(decisions))
 
 
@@ -245,7 +247,7 @@ class Decisions:
     def table(self) -> pd.DataFrame:
         """The file as a table: a row per decision, with the columns path, decision and class."""
         rows = [(decision.path, decision.choice, decision.label) for decision in self._known.values()]
-        return pd.DataFrame(rows, columns=list(COLUMNS))
+        return name_table(rows, COLUMNS)
 
     def __len__(self) -> int:
         return len(self._known)

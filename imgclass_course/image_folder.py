@@ -23,6 +23,7 @@ from .foundation.folder_listing import (
 )
 from .foundation.grouping import GroupBy, group_pictures
 from .foundation.pictures import Picture, Pictures
+from .foundation.tables import any_names, name_table
 from .foundation.teachable_projects import is_project, read_project
 from .splitting import decide_splits, name_splits
 
@@ -38,11 +39,12 @@ def _make_table(
         shares = (validation, testing)
         raise DatasetError(f"Validation and testing percentage are {shares}: both 0 or more, together below 100.")
     rows = [(one.path, one.label, one.split, one.group) for one in listed]
-    table = pd.DataFrame(rows, columns=["path", "label", "split", "group"])
-    facts = pd.DataFrame(inspect_pictures(listed, catalogue), columns=FileFacts._fields)
+    table = name_table(rows, ["path", "label", "split", "group"])
+    facts = name_table(inspect_pictures(listed, catalogue), FileFacts._fields)
     table = pd.concat([table, facts], axis=1)
     splits = name_splits(set(table["split"]), validation, testing)
-    table["split"] = decide_splits(table, validation, testing, seed)
+    with any_names():
+        table["split"] = decide_splits(table, validation, testing, seed)
     groups = table.pop("group")
     return (table.assign(group=groups) if (groups != "").any() else table), splits
 
@@ -76,13 +78,15 @@ class ImageFolder:
 
     def counts(self) -> pd.DataFrame:
         """Readable pictures per class (rows) and split (columns)."""
-        counts = pd.crosstab(self.readable["label"], self.readable["split"])
-        return counts.reindex(index=self.classes, columns=list(self.splits), fill_value=0)
+        with any_names():
+            counts = pd.crosstab(self.readable["label"], self.readable["split"])
+            return counts.reindex(index=self.classes, columns=list(self.splits), fill_value=0)
 
     def class_numbers(self, labels: Sequence) -> np.ndarray:
         """The number of each label's class, [n] int. Raises `DatasetError` for a class that is not there."""
         names = [name_text(label) for label in labels]
-        numbers = pd.Index(self.classes).get_indexer(names)
+        with any_names():
+            numbers = pd.Index(self.classes).get_indexer(names)
         if (numbers < 0).any():
             stranger = names[int(np.argmin(numbers))]
             raise DatasetError(f"There is no class {printable(stranger)!r}; there are {', '.join(self.classes)}.")

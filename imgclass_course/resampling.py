@@ -14,6 +14,7 @@ import pandas as pd
 from .features import Features
 from .foundation.errors import CourseError, FeaturesError, TrainingError
 from .foundation.files import printable
+from .foundation.tables import any_names
 from .imbalance import class_counts, oversample, undersample
 
 Resampling = str | Callable[[Features], Features]  # one of `RESAMPLINGS`, or a function of your own
@@ -35,7 +36,8 @@ def resample(features: Features, how: Resampling = "none", to: int | None = None
     if callable(how):
         return how(features)
     counts = class_counts(features)
-    check_resampling(how, pd.Series(counts, list(features.classes)), to)
+    with any_names():
+        check_resampling(how, pd.Series(counts, list(features.classes)), to)
     if how == "none":
         return features
     to = to or default_threshold(how, counts)
@@ -115,7 +117,8 @@ def _make_up(features: Features, to: int, name: str, seed: int, neighbours: int)
     So each class has as many neighbours as it can have: imbalanced-learn wants one number for all of them.
     """
     counts, (X, y) = class_counts(features), features.xy("train")
-    check_resampling(name, pd.Series(counts, list(features.classes)), to)
+    with any_names():
+        check_resampling(name, pd.Series(counts, list(features.classes)), to)
     vectors, labels = [], []
     for number in np.flatnonzero((counts > 0) & (counts < to)):
         goal, near = {int(number): to}, min(neighbours, int(counts[number]) - 1)
@@ -143,7 +146,8 @@ def _with_made_up(features: Features, X: np.ndarray, y: np.ndarray) -> Features:
     """Return features with training rows behind them that show no picture: no path, no digest, the view `MADE_UP`."""
     known = {"split": "train", "label": [str(features.classes[number]) for number in y], "view": MADE_UP}
     columns = {name: known.get(name, _blank(features.rows[name].dtype)) for name in features.rows}
-    rows = pd.DataFrame(columns, index=range(len(y))).astype(features.rows.dtypes.to_dict())
+    with any_names():
+        rows = pd.DataFrame(columns, index=range(len(y))).astype(features.rows.dtypes.to_dict())
     weights = None
     if features.weights is not None:
         weights = _mean_weights(features)[y]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .foundation.errors import ClassifierError
+from .foundation.tables import any_names
 from .intervals import Accuracy
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class Evaluation:
         answers, columns = self.predicted % (len(self.classes) + 1), [*self.classes, UNREADABLE]  # -1 comes last
         counts = np.zeros((len(self.classes), len(columns)), int)
         np.add.at(counts, (self.labels, answers), 1)
-        table = pd.DataFrame(counts, index=columns[:-1], columns=columns)
+        with any_names():
+            table = pd.DataFrame(counts, index=columns[:-1], columns=columns)
         return table if (self.predicted < 0).any() else table.iloc[:, :-1]
 
     def scores(self) -> pd.DataFrame:
@@ -72,7 +74,8 @@ class Evaluation:
         precision, recall = right / np.maximum(said, 1), right / np.maximum(given, 1)
         columns = precision, recall, 2 * right / np.maximum(given + said, 1), given
         names = ["precision", "recall", "F1", "pictures"]
-        return pd.DataFrame(dict(zip(names, columns, strict=True)), index=list(self.classes))
+        with any_names():
+            return pd.DataFrame(dict(zip(names, columns, strict=True)), index=list(self.classes))
 
 
 def _class_numbers(labels: Sequence[str] | np.ndarray, classes: Sequence[str]) -> np.ndarray:  # [n] int
@@ -80,7 +83,8 @@ def _class_numbers(labels: Sequence[str] | np.ndarray, classes: Sequence[str]) -
     labels = np.asarray(labels)
     by_place = labels.dtype.kind in "iu" and all(isinstance(name, str) for name in classes)
     known = np.arange(len(classes)) if by_place else np.asarray(classes)
-    numbers = pd.Index(known).get_indexer(labels)
+    with any_names():
+        numbers = pd.Index(known).get_indexer(labels)
     if (numbers < 0).any():
         stranger, given = labels[numbers < 0][0], ", ".join(map(str, known))
         raise ClassifierError(f"The label {stranger!s} is none of the classifier's classes: {given}.")

@@ -18,6 +18,7 @@ from .foundation.files import printable
 from .foundation.picture_files import open_image
 from .foundation.pictures import Picture
 from .foundation.progress import progress_bar
+from .foundation.tables import any_names
 from .foundation.threads import map_in_threads
 from .image_folder import ImageFolder
 from .intervals import Accuracy
@@ -71,7 +72,8 @@ def find_shortcuts(folder: ImageFolder, measures: pd.DataFrame | None = None, se
     """
     measures = measure_pictures(folder) if measures is None else measures
     labels = measures["label"].to_numpy(str)
-    counts = pd.Series(labels).value_counts()
+    with any_names():
+        counts = pd.Series(labels).value_counts()
     classes = [name for name in counts.index if counts[name] >= LEAST_PICTURES]
     if len(counts) < 2 or not classes:
         return []

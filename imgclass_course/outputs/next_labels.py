@@ -10,6 +10,7 @@ from ..foundation.errors import DatasetError
 from ..foundation.files import cache_folder, printable
 from ..foundation.folder_listing import walk_files
 from ..foundation.store import BottleneckStore
+from ..foundation.tables import name_table
 from ..image_folder import ImageFolder
 from ..label_next import label_next
 from ..transfer import Retraining
@@ -44,7 +45,7 @@ def next_labels(
         shares = probabilities[row]
         path = str(images.picture(features.rows["path"].iloc[row]).source)
         listed.append((path, classes[first], shares[first], classes[second], shares[second]))
-    return pd.DataFrame(listed, columns=list(COLUMNS))
+    return name_table(listed, COLUMNS)
 
 
 def unlabelled_files(folder: str | os.PathLike) -> list[Path]:

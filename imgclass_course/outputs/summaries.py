@@ -21,6 +21,7 @@ from ..foundation.errors import ImageError, TrainingError
 from ..foundation.files import printable
 from ..foundation.pictures import Picture, PictureSource, as_pictures
 from ..foundation.progress import progress_bar
+from ..foundation.tables import any_names
 from ..foundation.threads import map_in_threads
 from ..images import show_images
 from ..event_files import NEEDS_TENSORBOARD
@@ -172,7 +173,8 @@ def _projected(result: Retraining, limit: int) -> tuple[np.ndarray, pd.DataFrame
     chosen = result.features.select(np.sort(np.random.default_rng(0).permutation(numbers)[:limit]))
     predicted = result.classifier.head.predict_proba(chosen.X).argmax(axis=1)
     names = [result.classifier.classes_[number] for number in predicted]
-    metadata = chosen.rows[["label", "split", "path"]].assign(predicted=names)
+    with any_names():
+        metadata = chosen.rows[["label", "split", "path"]].assign(predicted=names)
     pictures = [result.folder.picture(path) for path in metadata["path"]]
     thumbnails = map_in_threads(lambda picture: load_thumbnail(picture, THUMBNAIL_SIZE), pictures)
     shown = progress_bar(thumbnails, "Thumbnails", "pictures", total=len(pictures))
