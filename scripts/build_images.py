@@ -65,7 +65,7 @@ def photograph(report: Path, target: Path) -> None:
     """Take a picture of a report as a browser shows it. Raises `FileNotFoundError` where there is no Chromium."""
     with tempfile.TemporaryDirectory() as profile:
         shot = Path(profile) / "shot.png"
-        flags = (f"--user-data-dir={profile}", "--window-size=1000,2100", f"--screenshot={shot}")
+        flags = (f"--user-data-dir={profile}", "--window-size=1000,2320", f"--screenshot={shot}")
         subprocess.run([*CHROMIUM, *flags, report.resolve().as_uri()], check=True, capture_output=True)
         Image.open(shot).convert("RGB").quantize(256).save(target, optimize=True)
 
