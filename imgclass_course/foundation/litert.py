@@ -186,3 +186,13 @@ def add_head(models: Sequence[bytes], layers: Sequence[Layer], length: float = 1
         x = graph.operation("FULLY_CONNECTED", inputs, [1, kernel.shape[1]], options)
     softmax = graph.operation("SOFTMAX", [x], [1, layers[-1][0].shape[1]], schema.SoftmaxOptionsT(beta=1.0))
     return graph.pack(entries, [softmax, vector] if maps is None else [softmax, vector, maps])
+
+
+def name_ends(model: bytes) -> bytes:
+    """Return a LiteRT file in which each input and each result has a name of its own: some runtimes find them by it."""
+    graph = LiteRTGraph(model)
+    entries, results = graph.parts.inputs.tolist(), graph.parts.outputs.tolist()
+    for kind, tensors in (("picture", entries), ("result", results)):
+        for number, tensor in enumerate(tensors):
+            graph.parts.tensors[tensor].name = f"{kind}_{number}"
+    return graph.pack(entries, results)
