@@ -3,8 +3,8 @@
     python -m scripts.build_web_runtime             downloads the package with npm
     python -m scripts.build_web_runtime FILE.tgz    takes one that is here
 
-Of its four builds it is the one that every browser with SIMD runs, in one thread: it needs neither relaxed SIMD nor shared
-memory, which a page opened from a file cannot have.
+Of its four builds it is the one that every browser with SIMD runs, in one thread: it needs neither relaxed SIMD nor
+shared memory, which a page opened from a file cannot have.
 """
 
 import gzip

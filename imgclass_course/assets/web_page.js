@@ -58,7 +58,7 @@ function draw(bitmap, name) {
 
 function sayAnswer(answer) {
   const [{ name, probability }] = answer.classes;
-  say(`${answer.noneOfThese ? "Perhaps none of these; if one, " : ""}${name}, ${PERCENT.format(probability)}`);
+  say(answer.noneOfThese ? "Perhaps none of these" : `${name}, ${PERCENT.format(probability)}`);
 }
 
 // A file that was chosen, dropped or pasted
