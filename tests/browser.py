@@ -19,8 +19,9 @@ from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from support import TOP
 
-OFFLINE = "host-resolver-rules=MAP * ~NOTFOUND"  # no name of another machine is found
+OFFLINE = "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"  # no other machine is found
 FAKE_CAMERA = ("use-fake-device-for-media-stream", "use-fake-ui-for-media-stream")  # a moving picture; allowed unasked
+REFUSED_CAMERA = ("use-fake-device-for-media-stream", "deny-permission-prompts")  # it is there, and may not be used
 SCREENSHOTS = TOP / "build" / "screenshots"
 WIDE, PHONE = (1400, 1000), (390, 844)  # pixels
 Found = TypeVar("Found")
