@@ -1,6 +1,7 @@
 """A classifier as a page, in a real browser without a network: opened from a file, and as sure as in Python."""
 
 import base64
+import importlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +19,7 @@ from support import encode, gradient
 
 from imgclass_course.backbones import Backbone
 from imgclass_course.foundation.errors import ClassifierError, ExportError
-from imgclass_course.foundation.litert import add_head
+from imgclass_course.foundation.litert import LiteRTGraph, add_head
 from imgclass_course.foundation.picture_files import PREPARATIONS
 from imgclass_course.foundation.pictures import as_pictures
 from imgclass_course.foundation.runners import LiteRTRunner
@@ -376,6 +377,24 @@ def test_several_networks_and_nothing_known(
     ours = other.runner.with_outputs(PROBABILITIES).run((square, square))
     assert np.abs(probabilities(found, other) - ours).max() < 1e-4 and np.ptp(ours) > 0.01
     assert found["distance"] is None and found["noneOfThese"] is False
+
+
+def test_classifier_in_8_bits_is_a_smaller_page(
+    browser: webdriver.Chrome, classifier: SavedClassifier, page_file: Path, tmp_path: Path
+) -> None:
+    """What was quantised keeps its weights behind the graph, and both have to come along."""
+    quantizer = pytest.importorskip("ai_edge_quantizer.quantizer")
+    graph = LiteRTGraph(classifier.runner.model)
+    for number, tensor in enumerate(graph.parts.tensors):  # the quantiser finds tensors by name
+        tensor.name = f"tensor_{number}"
+    (tmp_path / "named.tflite").write_bytes(graph.pack(graph.parts.inputs.tolist(), graph.parts.outputs.tolist()))
+    work = quantizer.Quantizer(str(tmp_path / "named.tflite"))
+    work.load_quantization_recipe(importlib.import_module("ai_edge_quantizer.recipe").weight_only_wi8_afp32())
+    small = LiteRTRunner(bytes(work.quantize().quantized_model)).with_outputs(PROBABILITIES)
+    (tmp_path / "page.html").write_text(build_web_page(replace(classifier, runner=small)), encoding="utf-8")
+    assert (tmp_path / "page.html").stat().st_size < 0.6 * page_file.stat().st_size
+    found, square = ask(open_page(browser, tmp_path / "page.html"), encode(photo(180, 131)), classifier.image_size)
+    assert np.abs(probabilities(found, classifier) - small.run(square)).max() < 1e-4
 
 
 # Without a browser
