@@ -8,6 +8,7 @@ on the machine. `benchmarks/README.md` says what each line means.
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -322,6 +323,27 @@ def strangers(settings: Settings) -> list[Row]:
     return rows
 
 
+def web_page(settings: Settings) -> list[Row]:
+    """A classifier of image_dir as a page in Chromium, beside the same classifier in Python."""
+    if shutil.which("chromedriver") is None:
+        print("web_page is left out: it needs Chromium and its driver", file=sys.stderr)
+        return []
+    measure(own_retrain_command(settings, "page", settings.image_dir))
+    classifier = settings.scratch / "page" / "classifier"
+    flags = ("--classifier", classifier, "--image_dir", settings.image_dir)
+    found = measure(module_command("benchmarks.web_page", *flags)).result
+    same = Target(found["pictures"])
+    detail = f"largest difference of a probability {found['largest_difference']:.5f}"
+    return [
+        Row("size", found["megabytes"], "MB", detail="one file: the classifier and what runs it"),
+        Row("ready after", found["ready_seconds"], "s"),
+        Row("in Chromium", found["pictures_per_second"], "pictures/s", detail="from file to answer, one thread"),
+        Row("in Python", found["python_pictures_per_second"], "pictures/s", detail="the same, one thread"),
+        Row("lowest cosine of probabilities", found["lowest_cosine"], "", Target(0.9999), detail),
+        Row("the same class", found["same_class"], "pictures", same, f"of {found['pictures']}"),
+    ]
+
+
 def fashion(settings: Settings) -> list[Row]:
     """A network with few parameters, trained on all of Fashion-MNIST; left out where the data set is not there."""
     if not settings.fashion_dir.is_dir():
@@ -354,6 +376,7 @@ MEASUREMENTS: dict[str, tuple[str, Measurement]] = {
     "near_duplicates": ("Near-duplicates: planted copies", near_duplicates),
     "elpv": ("Unequal classes: solar cells (ELPV), five folds", elpv),
     "strangers": ("None of these: pictures of nothing that a classifier knows", strangers),
+    "web_page": ("In the browser: a classifier as a page", web_page),
     "clipart": ("Few pictures: the drawings that come along", clipart),
     "fashion": ("All of Fashion-MNIST: a network with under 100,000 parameters", fashion),
     "starting": ("Start-up", starting),

@@ -18,6 +18,7 @@
 - `imgclass_course.outputs.cleaner_server`: The server of the page for cleaning a folder: on this machine alone, and only for the page that it gave out.
 - `imgclass_course.outputs.report`: A page on a classifier, complete in one HTML file: what was measured, the worst mistakes, and what to do next.
 - `imgclass_course.outputs.teachable_machine`: Image models of Google's Teachable Machine as classifiers of ours, with the same answers.
+- `imgclass_course.outputs.web_page`: A classifier as a page that needs no server, no network and no Python: one HTML file, opened by a double click.
 - `imgclass_course.resampling`: Other training pictures for unequal classes: fewer of the common ones, more of the rare ones, also made-up ones.
 - `imgclass_course.shortcuts`: Shortcuts: what tells the classes apart without looking at what is in the pictures.
 - `imgclass_course.similar_vectors`: Pairs of vectors that point nearly the same way, among many: every pair is looked at, in fewer dimensions first.

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +19,9 @@ from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from support import TOP
 
+OFFLINE = "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"  # no other machine is found
+FAKE_CAMERA = ("use-fake-device-for-media-stream", "use-fake-ui-for-media-stream")  # a moving picture; allowed unasked
+REFUSED_CAMERA = ("use-fake-device-for-media-stream", "deny-permission-prompts")  # it is there, and may not be used
 SCREENSHOTS = TOP / "build" / "screenshots"
 WIDE, PHONE = (1400, 1000), (390, 844)  # pixels
 Found = TypeVar("Found")
@@ -34,12 +37,12 @@ def require_browser() -> tuple[str, str]:
 
 
 @contextmanager
-def open_browser(size: tuple[int, int] = WIDE) -> Iterator[webdriver.Chrome]:
+def open_browser(size: tuple[int, int] = WIDE, more_flags: Sequence[str] = ()) -> Iterator[webdriver.Chrome]:
     """Start a browser with a window of `size` pixels, and end it."""
     chromium, driver = require_browser()
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for flag in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "no-first-run"):
+    for flag in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "no-first-run", *more_flags):
         options.add_argument(f"--{flag}")
     options.add_argument(f"--window-size={size[0]},{size[1]}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})

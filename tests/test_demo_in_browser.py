@@ -6,10 +6,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import PHONE, WIDE, free_port, keep_screenshot, open_browser, require_browser, server, wait_for
+from browser import (
+    FAKE_CAMERA,
+    OFFLINE,
+    PHONE,
+    REFUSED_CAMERA,
+    WIDE,
+    free_port,
+    keep_screenshot,
+    open_browser,
+    require_browser,
+    server,
+    wait_for,
+)
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from support import encode, gradient, run_command
 
 from imgclass_course.classifiers import Answer
@@ -33,9 +46,20 @@ def address(classifier_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture
 def page(address: str) -> Iterator[webdriver.Chrome]:
     with open_browser() as browser:
-        browser.get(address)
-        wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, "#dropped input[type=file]"), "place to drop a file")
-        yield browser
+        yield open_page(browser, address)
+
+
+def open_page(browser: webdriver.Chrome, address: str) -> webdriver.Chrome:
+    """Open the page and wait until it takes files."""
+    browser.get(address)
+    wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, "#dropped input[type=file]"), "place to drop a file")
+    return browser
+
+
+def open_camera(page: webdriver.Chrome) -> None:
+    """Ask for the camera, with the keyboard; its button appears once the browser says that it has one."""
+    find = "#camera button:not([aria-label])"
+    wait_for(lambda: page.find_elements(By.CSS_SELECTOR, find), "button of the camera")[0].send_keys(Keys.ENTER)
 
 
 def drop(page: webdriver.Chrome, path: Path) -> None:
@@ -62,8 +86,32 @@ def test_picture_is_shown_and_named(page: webdriver.Chrome, address: str, pictur
     assert text(page, "message") == ""
     wait_for(lambda: page.find_elements(By.CSS_SELECTOR, "#bright img"), "what spoke for it")
     keep_screenshot(page, "demo_picture")
+    assert not page.find_elements(By.ID, "camera"), "this browser has none"
     elsewhere = [source for source in sources(page) if not source.startswith((address, "data:", "blob:"))]
     assert elsewhere == [], "the page asks other machines"
+
+
+def test_picture_of_the_camera_is_named(address: str) -> None:
+    with open_browser(more_flags=(OFFLINE, *FAKE_CAMERA)) as page:
+        open_camera(open_page(page, address))
+        find = "#camera button[aria-label='capture photo']"
+        wait_for(lambda: page.find_elements(By.CSS_SELECTOR, find), "shutter")
+        wait_for(
+            lambda: page.execute_script("return document.querySelector('#camera video').videoWidth"), "live picture"
+        )
+        page.find_element(By.CSS_SELECTOR, find).send_keys(Keys.ENTER)
+        wait_for(lambda: "%" in text(page, "named"), "probabilities")
+        wait_for(lambda: page.find_elements(By.CSS_SELECTOR, "#shown img"), "picture")
+        keep_screenshot(page, "demo_camera")
+        assert text(page, "camera_problem") == ""
+
+
+def test_camera_that_is_refused_gets_words(address: str, pictures: Path) -> None:
+    with open_browser(more_flags=(OFFLINE, *REFUSED_CAMERA)) as page:
+        open_camera(open_page(page, address))
+        wait_for(lambda: "may not be used: allow it" in text(page, "camera_problem"), "words")
+        drop(page, pictures / "red" / "000.png")
+        wait_for(lambda: "%" in text(page, "named"), "probabilities")
 
 
 def test_strange_picture_gets_a_warning(page: webdriver.Chrome, tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def _read_labels(path: Path, classes: Sequence[str]) -> list[str]:
 @click.option("--port", type=click.IntRange(1, 65535), help="A free one from 7860 on, by default.")
 @click.option("--no_browser", "--no-browser", is_flag=True, help="Only print the address.")
 def demo(folder: Path, port: int | None, no_browser: bool) -> None:
-    """Serve a page on this machine for trying the classifier in FOLDER: drop a picture, see its classes.
+    """Serve a page on this machine for trying the classifier in FOLDER: drop a picture or take one, see its classes.
 
     \b
     Example:

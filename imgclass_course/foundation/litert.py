@@ -186,3 +186,22 @@ def add_head(models: Sequence[bytes], layers: Sequence[Layer], length: float = 1
         x = graph.operation("FULLY_CONNECTED", inputs, [1, kernel.shape[1]], options)
     softmax = graph.operation("SOFTMAX", [x], [1, layers[-1][0].shape[1]], schema.SoftmaxOptionsT(beta=1.0))
     return graph.pack(entries, [softmax, vector] if maps is None else [softmax, vector, maps])
+
+
+def name_ends(model: bytes) -> bytes:
+    """Return a LiteRT file in which each input and each result has a name of its own: some runtimes find them by it."""
+    graph = LiteRTGraph(model)
+    _take_in_buffers(graph, model)
+    entries, results = graph.parts.inputs.tolist(), graph.parts.outputs.tolist()
+    for kind, tensors in (("picture", entries), ("result", results)):
+        for number, tensor in enumerate(tensors):
+            graph.parts.tensors[tensor].name = f"{kind}_{number}"
+    return graph.pack(entries, results)
+
+
+def _take_in_buffers(graph: LiteRTGraph, model: bytes) -> None:
+    """Bring in the numbers that a file keeps behind its graph, as those that were quantised do: packing would lose them."""
+    for buffer in graph.model.buffers:
+        if buffer.offset > 1:  # 0 and 1 stand for none
+            buffer.data = np.frombuffer(model, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0

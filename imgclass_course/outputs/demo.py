@@ -1,4 +1,4 @@
-"""A page on this machine for trying a classifier: drop a picture, see what it is taken for.
+"""A page on this machine for trying a classifier: drop a picture, or take one, and see what it is taken for.
 
 Gradio draws and serves the page; it comes with the extra `demo`: pip install "imgclass_course[demo]".
 """
@@ -25,6 +25,26 @@ if TYPE_CHECKING:
 SHOWN_CLASSES = 5
 SHOWN_SIZE = 640  # pixels of the longer side of the picture on the page
 HOST = "127.0.0.1"  # this machine alone
+# Whether the browser has a camera: it tells without asking for leave. Gradio is silent about one that cannot be opened, so the
+# page says it itself.
+LOOK_FOR_CAMERA = """async () => {
+    const media = navigator.mediaDevices;
+    if (!media) return [false]; // the browser does not trust the page's address
+    const open = media.getUserMedia.bind(media);
+    const say = (words) => { document.getElementById("camera_problem").textContent = words; };
+    media.getUserMedia = async (wanted) => {
+        say("");
+        try {
+            return await open(wanted);
+        } catch (error) {
+            const refused = error.name === "NotAllowedError";
+            const why = refused ? "may not be used: allow it for this page in the browser" : `cannot be used (${error.message})`;
+            say(`The camera ${why}, or drop a picture.`);
+            throw error;
+        }
+    };
+    return [(await media.enumerateDevices()).some((device) => device.kind === "videoinput")];
+}"""
 STRANGE = "**Perhaps none of these**: this picture is unlike all that it was trained on. Its classes are a guess."
 
 
@@ -96,6 +116,8 @@ def build_page(classifier: Classifier) -> "gradio.Blocks":
         with gradio.Row():
             with gradio.Column():
                 dropped = gradio.File(label="Drop a picture", height=160, elem_id="dropped")
+                camera = _camera(gradio)
+                gradio.HTML('<p id="camera_problem" role="alert"></p>')
                 message = gradio.Markdown(elem_id="message")
                 shown = gradio.Image(label="The picture", interactive=False, buttons=[], elem_id="shown")
             with gradio.Column():
@@ -107,8 +129,26 @@ def build_page(classifier: Classifier) -> "gradio.Blocks":
                     elem_id="bright",
                     visible=_says_where(classifier),
                 )
-        dropped.change(lambda path: answer(classifier, path), dropped, [shown, bright, named, message])
+        for given in (dropped, camera):
+            given.change(lambda path: answer(classifier, path), given, [shown, bright, named, message])
+        has_camera = gradio.Checkbox(visible=False)
+        page.load(lambda found: gradio.update(visible=found), has_camera, camera, js=LOOK_FOR_CAMERA)
     return page
+
+
+def _camera(gradio: ModuleType) -> "gradio.Image":
+    """Return the place to take a picture with the camera; it is not seen until the browser says that it has one."""
+    return gradio.Image(
+        label="Or take one with the camera",
+        sources=["webcam"],
+        type="filepath",
+        format="png",
+        height=240,
+        buttons=[],
+        visible=False,
+        elem_id="camera",
+        webcam_options=gradio.WebcamOptions(mirror=False, constraints={"video": {"facingMode": "environment"}}),
+    )
 
 
 def serve(classifier: Classifier, port: int | None = None, open_browser: bool = True) -> None:
