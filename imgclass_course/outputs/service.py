@@ -213,6 +213,8 @@ class Service:
             await asyncio.wait(either, timeout=self.limits.timeout, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
                 return work.result()
+            if left.done():
+                raise Refusal(400, "client_left", "Whoever asked is not there any more.")
             raise Refusal(504, "too_slow", f"The answer took more than {self.limits.timeout:g} seconds.")
         finally:
             left.cancel()

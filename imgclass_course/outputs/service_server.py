@@ -7,6 +7,7 @@ import json
 import signal
 import socket
 from asyncio import TimerHandle, Transport
+from contextlib import suppress
 
 import click
 
@@ -131,14 +132,17 @@ def serve(
         timeout_graceful_shutdown=int(2 * service.limits.timeout) + 1,
     )
     address, count = _address(listening), len(service.classifier.classes_)
-    # uvicorn takes both signals while it serves, and sends them once more when it has ended well.
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    click.echo(
-        f"The classifier ({count} classes) is served at {address}, and explained at {address}/docs (Ctrl+C ends it)"
-    )
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            click.echo(f"The classifier ({count} classes) is served at {address} (Ctrl+C ends it)")
+            click.echo(f"What it answers is explained at {address}/docs")
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # both signals end it in the same way
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        with suppress(KeyboardInterrupt):  # uvicorn raises it once more when it has ended
+            Server(config).run(sockets=[listening])
     finally:
         service.close()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGTERM, before)

@@ -6,6 +6,7 @@ comes with the extra `serve`.
 
 import base64
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,8 @@ FORM, JSON, ANY_BYTES = "multipart/form-data", "application/json", "application/
 SHOWN_NAME = 200  # characters of a file's name that an answer repeats
 OTHER_PARTS = 16  # of a form, beside pictures: plain fields, which are not looked at
 MARKS_PER_PICTURE = 8  # commas and brackets in JSON: base64 has none, so a request needs few
+
+logging.getLogger("python_multipart").addHandler(logging.NullHandler())  # it would write a line for each malformed form
 
 
 @dataclass(frozen=True)
