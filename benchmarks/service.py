@@ -45,6 +45,7 @@ SERVERS = ("imgclass", "saved_model")
 def export_saved_model(folder: Path, output: Path) -> None:
     """Write a classifier as a SavedModel: pixels [1, size, size, 3] uint8 to probabilities [1, k] and vector [1, d]."""
     import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     from imgclass_course.backbones import load_backbone
 
@@ -53,15 +54,16 @@ def export_saved_model(folder: Path, output: Path) -> None:
     layers = [(tf.constant(kernel), tf.constant(bias), relu) for kernel, bias, relu in classifier.head.dense_layers()]
 
     @tf.function(input_signature=[tf.TensorSpec([1, size, size, 3], tf.uint8)])
-    def run(pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def name(pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         vectors = scores = network(tf.cast(pixels, tf.float32))
         for kernel, bias, relu in layers:
             scores = scores @ kernel + bias
             scores = tf.nn.relu(scores) if relu else scores
         return tf.nn.softmax(scores), vectors
 
+    frozen = convert_variables_to_constants_v2(name.get_concrete_function())  # TensorFlow folds constants: it is faster
     module = tf.Module()
-    module.run, module.network = run, network
+    module.run = tf.function(lambda pixels: tuple(frozen(pixels)), input_signature=name.input_signature)
     tf.saved_model.save(module, str(output))
 
 

@@ -78,6 +78,7 @@ function inWords(answer) {
 }
 
 async function tryPictures() {
+  if (!element("pictures").files.length) return;
   const form = new FormData();
   for (const file of element("pictures").files) form.append("picture", file);
   element("status").className = "";
