@@ -2,16 +2,15 @@
 
     python scripts/measure_image.py ENVIRONMENT
 
-ENVIRONMENT is what deploy/install.sh made; scripts/check_service.sh makes one and measures it. The image itself is built by Docker,
-which need not be there.
+ENVIRONMENT is what deploy/install.sh made; scripts/check_service.sh makes one and measures it. Docker need not be there.
 """
 
 import sys
 from pathlib import Path
 
 MAX_BYTES = 300_000_000
-# python:3.12-slim for amd64 takes 119.25 MB on disk: docker-library/repo-info, repos/python/local/3.12-slim.md, commit 6cb269b.
-# It does not say which kind of MB; this is the larger one.
+# python:3.12-slim for amd64 takes 119.25 MB on disk, of whichever kind, says repos/python/local/3.12-slim.md in
+# docker-library/repo-info (commit 6cb269b). This is the larger kind.
 BASE_BYTES = round(119.25 * 2**20)
 BLOCK = 512  # bytes, the unit of st_blocks
 SHOWN = 8
@@ -34,7 +33,12 @@ def main() -> int:
     parts = {f"  {path.name}": disk_usage(path) for path in packages.iterdir()}
     largest = dict(sorted(parts.items(), key=lambda part: -part[1])[:SHOWN])
     whole = disk_usage(environment)
-    for name, count in {"python:3.12-slim": BASE_BYTES, "environment": whole, **largest, "image": BASE_BYTES + whole}.items():
+    for name, count in {
+        "python:3.12-slim": BASE_BYTES,
+        "environment": whole,
+        **largest,
+        "image": BASE_BYTES + whole,
+    }.items():
         print(f"{name:32} {count / 1e6:7.1f} MB")
     if BASE_BYTES + whole > MAX_BYTES:
         print(f"The image may have {MAX_BYTES / 1e6:.0f} MB")

@@ -1,4 +1,4 @@
-"""What strangers send to `imgclass serve`: it answers in JSON or hangs up, never fails, keeps its memory, and goes on."""
+"""What strangers send to `imgclass serve`: it answers in JSON or hangs up, keeps its memory, and goes on."""
 
 import io
 import random
