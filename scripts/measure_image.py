@@ -2,7 +2,7 @@
 
     python scripts/measure_image.py ENVIRONMENT
 
-ENVIRONMENT is what deploy/install.sh made; scripts/check_service.sh makes one and measures it. Docker need not be there.
+ENVIRONMENT is what deploy/install.sh made; scripts/check_service.sh makes one and measures it, without Docker.
 """
 
 import sys
