@@ -344,6 +344,31 @@ def web_page(settings: Settings) -> list[Row]:
     ]
 
 
+def service(settings: Settings) -> list[Row]:
+    """`imgclass serve` under load, beside TensorFlow behind an equal server, and the engine alone."""
+    command = module_command("benchmarks.service", "--image_dir", settings.image_dir)
+    result = measure(with_cache_folder(settings.scratch / "cache", command)).result
+    engine, servers = result["engine"], result["servers"]
+    rows = [Row("the engine alone", engine, "pictures/s", detail=f"reading and naming, {result['cores']} threads")]
+    for name, found in servers.items():
+        for clients, one in found.items():
+            times = f"p50 {one['p50']:.1f} ms, p99 {one['p99']:.1f} ms"
+            detail = f"{times}; {one['missed']} of {one['asked']} lost or wrong"
+            rows.append(Row(f"{name}, {clients} clients", one["rate"], "requests/s", detail=detail))
+    own = servers["imgclass"]
+    spread = max(one["p99"] / one["p50"] for one in own.values())
+    asked, missed = (sum(one[part] for one in own.values()) for part in ("asked", "missed"))
+    patient, quick = (Target(limit, at_least=False) for limit in (4, 1.5))
+    return [
+        *rows,
+        Row("imgclass against the engine, 8 clients", own["8"]["rate"] / engine, "", Target(0.8)),
+        Row("p99 against p50, the largest", spread, "times", patient, "of all numbers of clients"),
+        Row("answers that came, of the right class", 1 - missed / asked, "", Target(1), f"of {asked:,} requests"),
+        Row("imgclass, first answer", result["first_answer"]["imgclass"], "s", quick, "from the process's start"),
+        Row("saved_model, first answer", result["first_answer"]["saved_model"], "s", detail="from the process's start"),
+    ]
+
+
 def fashion(settings: Settings) -> list[Row]:
     """A network with few parameters, trained on all of Fashion-MNIST; left out where the data set is not there."""
     if not settings.fashion_dir.is_dir():
@@ -377,6 +402,7 @@ MEASUREMENTS: dict[str, tuple[str, Measurement]] = {
     "elpv": ("Unequal classes: solar cells (ELPV), five folds", elpv),
     "strangers": ("None of these: pictures of nothing that a classifier knows", strangers),
     "web_page": ("In the browser: a classifier as a page", web_page),
+    "service": ("imgclass serve under load", service),
     "clipart": ("Few pictures: the drawings that come along", clipart),
     "fashion": ("All of Fashion-MNIST: a network with under 100,000 parameters", fashion),
     "starting": ("Start-up", starting),

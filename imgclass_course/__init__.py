@@ -1,7 +1,7 @@
 """Modules:
 
 - `imgclass_course.class_scores`: What is measured where classes are unequal, each measure with a bootstrap interval: an accuracy hides the rare classes.
-- `imgclass_course.cli`: The command `imgclass`: retrain, compare, convert, label, demo, audit, clean, cache, data and lab.
+- `imgclass_course.cli`: The command `imgclass`: retrain, compare, convert, label, demo, serve, audit, clean, cache, data and lab.
 - `imgclass_course.commands.lab_contents`: How JupyterLab is given the lessons: as of the Python that runs here, so that opening one does not change it.
 - `imgclass_course.decisions`: What a person decided about single pictures, kept in a plain file beside them: keep, move to a class, or leave out.
 - `imgclass_course.features`: The table between extraction and training: a vector and a class per picture, and what is known of it.
@@ -17,7 +17,10 @@
 - `imgclass_course.outputs.classifier_files`: A classifier as a folder: written whole or not at all, run without TensorFlow, and trusted in nothing.
 - `imgclass_course.outputs.cleaner_server`: The server of the page for cleaning a folder: on this machine alone, and only for the page that it gave out.
 - `imgclass_course.outputs.report`: A page on a classifier, complete in one HTML file: what was measured, the worst mistakes, and what to do next.
+- `imgclass_course.outputs.serverless`: The service as a function of AWS Lambda, behind an API Gateway or the function's own address.
+- `imgclass_course.outputs.service`: A classifier as a service over HTTP: pictures in, JSON out, and a limit on everything that a stranger may ask for.
 - `imgclass_course.outputs.teachable_machine`: Image models of Google's Teachable Machine as classifiers of ours, with the same answers.
+- `imgclass_course.outputs.uploads`: What a request to the service brings along: pictures in a form, as the whole body, or as base64 in JSON.
 - `imgclass_course.outputs.web_page`: A classifier as a page that needs no server, no network and no Python: one HTML file, opened by a double click.
 - `imgclass_course.resampling`: Other training pictures for unequal classes: fewer of the common ones, more of the rare ones, also made-up ones.
 - `imgclass_course.shortcuts`: Shortcuts: what tells the classes apart without looking at what is in the pictures.

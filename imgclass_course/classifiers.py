@@ -6,7 +6,7 @@ The names are scikit-learn's. Evaluation, report, label, page and export take an
 import math
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
@@ -124,9 +124,13 @@ class PictureClassifier(ABC):
 
     def _answers(self, pictures: Pictures) -> list[Answer]:
         given = list(as_pictures(pictures))
-        found, distances = self.outcomes_and_distances(given)
-        strangers = self.known.are_strangers(distances) if self.known else np.zeros(len(given), bool)
-        rows = zip(given, found, distances.tolist(), strangers.tolist(), strict=True)
+        return self._answers_from(given, *self.outcomes_and_distances(given))
+
+    def _answers_from(
+        self, pictures: Sequence[Picture], found: Sequence[Outcome], distances: np.ndarray
+    ) -> list[Answer]:
+        strangers = self.known.are_strangers(distances) if self.known else np.zeros(len(pictures), bool)
+        rows = zip(pictures, found, distances.tolist(), strangers.tolist(), strict=True)
         return [self._answer(picture.name, *row) for picture, *row in rows]
 
     def predict_proba(self, pictures: Pictures) -> np.ndarray:
@@ -187,20 +191,22 @@ def join_outcomes(parts: Sequence[list[Outcome]]) -> list[Outcome]:
     return joined
 
 
-def run_on_pictures(
-    runner: Runner, image_sizes: Sequence[int], pictures: Sequence[Picture], preparation: str = SQUASH
-) -> list[Outcome]:
-    """Return what a runner makes of each picture, or why it cannot be read; on all cores, with a progress bar.
-
-    One that runs several networks sees each picture in the size of each.
-    """
+def picture_loader(image_sizes: Sequence[int], preparation: str = SQUASH) -> Callable[[Picture], Pixels]:
+    """Return what reads a picture for a runner: for one that runs several networks, in the size of each."""
     loaders = [PictureLoader(size, preparation) for size in image_sizes]
 
     def load(picture: Picture) -> Pixels:
         sizes = tuple(read(picture) for read in loaders)
         return sizes if len(sizes) > 1 else sizes[0]
 
-    found = runner.map(load, pictures)
+    return load
+
+
+def run_on_pictures(
+    runner: Runner, image_sizes: Sequence[int], pictures: Sequence[Picture], preparation: str = SQUASH
+) -> list[Outcome]:
+    """Return what a runner makes of each picture, or why it cannot be read; on all cores, with a progress bar."""
+    found = runner.map(picture_loader(image_sizes, preparation), pictures)
     return list(progress_bar(found, "Naming", "pictures", len(pictures)))
 
 

@@ -1,4 +1,4 @@
-"""The command `imgclass`: retrain, compare, convert, label, demo, audit, clean, cache, data and lab.
+"""The command `imgclass`: retrain, compare, convert, label, demo, serve, audit, clean, cache, data and lab.
 
 The flags of `retrain` and `label` are those of TensorFlow's `retrain.py` and `label_image.py`, with their meaning.
 Heavy modules are imported where a command needs them, so that `imgclass --help` answers at once.
@@ -19,6 +19,7 @@ from imgclass_course.commands.folders import audit, cache, data
 from imgclass_course.commands.lab import lab
 from imgclass_course.commands.label import demo, label
 from imgclass_course.commands.retrain import retrain
+from imgclass_course.commands.serve import serve
 from imgclass_course.foundation.errors import CourseError
 
 
@@ -34,7 +35,7 @@ def cli() -> None:
     """
 
 
-for command in (retrain, compare, convert, label, demo, audit, clean, cache, data, lab):
+for command in (retrain, compare, convert, label, demo, serve, audit, clean, cache, data, lab):
     cli.add_command(command)
 
 

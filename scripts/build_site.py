@@ -36,6 +36,7 @@ PAGES = {
     "benchmarks.md": "benchmarks/RESULTS.md",
     "how_it_is_measured.md": "benchmarks/README.md",
     "data.md": "data/README.md",
+    "deployment.md": "deploy/README.md",
     "notice.md": "NOTICE",
 }
 PLAIN_TEXT = {"NOTICE"}

@@ -97,6 +97,15 @@ def classifier_folder(trained: Retraining, tmp_path_factory: pytest.TempPathFact
     return folder
 
 
+@pytest.fixture(scope="session")
+def quick_folder(pictures: Path, small_backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a classifier that was trained and saved without TensorFlow. Tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("quick")
+    store = tmp_path_factory.mktemp("quick_store")
+    save_run(retrain(pictures, backbone=small_backbone, bottleneck_dir=store, head="logistic"), folder)
+    return folder
+
+
 @pytest.fixture
 def shared_folder() -> Iterator[Path]:
     """Return a folder that other users can reach too; pytest's own cannot be reached by them."""

@@ -12,7 +12,8 @@ import pytest
 
 MODULES = (
     "tensorflow|keras|tf_keras|tensorflow_hub|tensorboard|skimage|imgaug|cv2|IPython|nbclient|gradio|selenium|"
-    "imblearn|xgboost|h5py|onnx|onnxruntime|tf2onnx|ai_edge_quantizer|fastapi|starlette|uvicorn|httpx|ray|fsspec|moto|torch"
+    "imblearn|xgboost|h5py|onnx|onnxruntime|tf2onnx|ai_edge_quantizer|fastapi|starlette|uvicorn|httpx|mangum|"
+    "python_multipart|openapi_spec_validator|jsonschema|ray|fsspec|moto|torch"
 )
 MISSING = re.compile(rf"No module named '({MODULES})|pip install \"(imgclass_course\[\w+\])")
 

@@ -6,12 +6,12 @@ from functools import cached_property
 
 import numpy as np
 
-from ..classifiers import PictureClassifier, PictureLoader, measured_distances, run_on_pictures
+from ..classifiers import Answer, PictureClassifier, PictureLoader, measured_distances, picture_loader, run_on_pictures
 from ..foundation.errors import ClassifierError
 from ..foundation.litert import Layer
 from ..foundation.picture_files import SQUASH
 from ..foundation.pictures import Picture, PictureSource, as_pictures
-from ..foundation.runners import LiteRTRunner, Outcome
+from ..foundation.runners import LiteRTRunner, Outcome, attempt
 from ..novelty import KnownPictures
 from ..trust import class_activation_map
 
@@ -56,7 +56,17 @@ class SavedClassifier(PictureClassifier):
 
     def outcomes_and_distances(self, pictures: Sequence[Picture]) -> tuple[list[Outcome], np.ndarray]:
         """Return the outcomes, and how far each picture is from what is known [n]; not a number where nobody can tell."""
-        found, count = run_on_pictures(self.runner, self.image_sizes, pictures, self.preparation), len(self.classes_)
+        return self._told_apart(run_on_pictures(self.runner, self.image_sizes, pictures, self.preparation))
+
+    def answer(self, picture: Picture) -> Answer:
+        """Name one picture in the thread that asks, without a progress bar. Any number of threads may do this."""
+        load = picture_loader(self.image_sizes, self.preparation)
+        found = attempt(lambda one: self.runner.run(load(one)), picture)
+        return self._answers_from([picture], *self._told_apart([found]))[0]
+
+    def _told_apart(self, found: Sequence[Outcome]) -> tuple[list[Outcome], np.ndarray]:
+        """Return the probabilities, and how far the vectors behind them are from what is known [n]."""
+        count = len(self.classes_)
         vectors = [row if isinstance(row, Exception) else row[count:] for row in found]
         outcomes = [row if isinstance(row, Exception) else row[:count] for row in found]
         return outcomes, measured_distances(self.known, vectors)
