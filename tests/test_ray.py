@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import SMALL, encode, gradient, run_python
+from support import SMALL, assert_one_line_error, encode, gradient, run_command, run_python
 
 from imgclass_course import extract
 from imgclass_course.backbones import Backbone
@@ -25,7 +25,7 @@ from imgclass_course.foundation.store import BottleneckStore
 from imgclass_course.running import litert_file
 
 pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="the library alone has no Ray")
-PATIENCE = 6.0  # seconds
+PATIENCE = 4.0  # seconds
 SIDE = 128
 
 
@@ -200,6 +200,16 @@ def test_cluster_that_is_not_there(address: str, silent_port: int, monkeypatch: 
     assert time.monotonic() - start < 6 and len(str(caught.value).splitlines()) == 1
 
 
+def test_command_without_a_cluster(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "")
+    there = run_command(capfd, "retrain", pictures, "--engine", "ray", "--ray_address", "127.0.0.1:9")
+    assert_one_line_error(there, "no cluster at 127.0.0.1:9", "--ray_address")
+    stray = run_command(capfd, "retrain", pictures, "--ray_address", "127.0.0.1:9")
+    assert_one_line_error(stray, "--ray_address is for --engine ray")
+
+
 def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(ClusterError, match=r'pip install "imgclass_course\[ray\]"'):
@@ -209,6 +219,7 @@ def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_command_starts_ray_and_leaves_nothing_behind(pictures: Path, tmp_path: Path) -> None:
     """One process of the command: the vectors of all pictures, no statistics, no word of Ray's, nothing left."""
     arguments = [pictures, "--architecture", SMALL, "--bottleneck_dir", tmp_path / "store", "--head", "logistic"]
+    arguments += ["--validation_percentage", "30", "--testing_percentage", "30"]
     arguments += ["--output_graph", tmp_path / "classifier", "--engine", "ray"]
     done = run_python("-m", "imgclass_course.cli", "retrain", *map(str, arguments), RAY_ADDRESS="", timeout=300)
     assert done.returncode == 0 and done.stderr == "", done.stderr

@@ -172,6 +172,10 @@ def retrain(context: click.Context, folder: Path | str | None, image_dir: Path |
         os.environ["TFHUB_CACHE_DIR"] = str(flags["model_dir"])
     if flags["ray_address"]:
         os.environ["RAY_ADDRESS"] = flags["ray_address"]
+    if flags["engine"] == "ray":
+        from imgclass_course.foundation.ray_cluster import check_cluster
+
+        check_cluster()  # better now than after the files have been listed
     flags["group_by"] = take_group_by(flags)
     if flags["best"]:
         flags |= _choose_best(chosen, flags)

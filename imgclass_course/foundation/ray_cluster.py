@@ -11,13 +11,14 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from .errors import ClusterError
 from .runners import Load, Outcome, Runner
-from .threads import num_cores
+from .threads import hide_native_logs, num_cores
 
 NEEDS_RAY = 'Several processes or machines need Ray: pip install "imgclass_course[ray]".'
 FAILED_STARTS = 3  # workers, one after the other, that may end before they ever worked
@@ -151,6 +152,17 @@ def connect() -> str:
     return session
 
 
+def check_cluster() -> None:
+    """Raise `ClusterError` where Ray is not installed, or where the cluster that `RAY_ADDRESS` names does not answer.
+
+    It takes at most seconds, and starts nothing: for those who want to know before a long work begins.
+    """
+    if find_spec("ray") is None:
+        raise ClusterError(NEEDS_RAY)
+    if address := os.environ.get("RAY_ADDRESS"):
+        _check_answer(address)
+
+
 def import_ray() -> None:
     """Import Ray, quiet and as where Jupyter is not installed. Raises `ClusterError` where it is missing."""
     for name, value in QUIET.items():
@@ -159,7 +171,8 @@ def import_ray() -> None:
     if missing:
         sys.modules[SLOW_IMPORT] = None  # type: ignore[assignment]  # importing it is an ImportError
     try:
-        import ray  # noqa: F401
+        with hide_native_logs():
+            import ray  # noqa: F401
     except ImportError as error:
         raise ClusterError(NEEDS_RAY) from error
     finally:
@@ -195,7 +208,7 @@ def _join(address: str) -> None:
 def _init(address: str, **options: Any) -> None:
     import ray
 
-    with warnings.catch_warnings():
+    with hide_native_logs(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of settings to come
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
 
