@@ -1,8 +1,8 @@
 """Extraction by processes of Ray on this machine, once started, beside LiteRT's threads: from files to vectors.
 
 The two take turns (threads, Ray, Ray, threads, ...), each time on the same files, all of which were read once before.
-The control is the threads against themselves. Run it as `python -m benchmarks.scaling --image_dir FOLDER`. The last line
-of output is JSON.
+The control is the threads against themselves. Run it as `python -m benchmarks.scaling --image_dir FOLDER`.
+The last line of output is JSON.
 """
 
 import argparse

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['hours_for', 'plan', 'scaled_rate']
 
-# %% ../nbs/20_scaling_out.ipynb #46d865a7
+# %% ../nbs/20_scaling_out.ipynb #5e92527e
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,17 +13,17 @@ import pandas as pd
 
 from .intervals import Interval
 
-# %% ../nbs/20_scaling_out.ipynb #8592a93b
+# %% ../nbs/20_scaling_out.ipynb #453094bf
 def hours_for(
     pictures: int,
     rate: float | np.ndarray,  # pictures per second of one machine
     machines: int | np.ndarray = 1,
-    alone: float = 0.0,  # seconds a picture that only the driver can do
+    alone: float | np.ndarray = 0.0,  # seconds a picture that only the driver can do
 ) -> float | np.ndarray:
     "Hours of an extraction: what the machines share, and what they do not."
     return pictures * (1 / (rate * machines) + alone) / 3600
 
-# %% ../nbs/20_scaling_out.ipynb #4b805e1d
+# %% ../nbs/20_scaling_out.ipynb #82c1819e
 def plan(
     pictures: int,
     rate: Interval,  # pictures per second of one machine, measured
@@ -35,11 +35,12 @@ def plan(
     table = pd.DataFrame(index=pd.Index(machines, name="machines"))
     ends = {"": rate.mean, "_low": rate.high, "_high": rate.low}  # a high rate is cheap
     for end, found in ends.items():
-        hours = hours_for(pictures, found, np.asarray(machines), alone)
-        table[f"hours{end}"], table[f"cost{end}"] = hours, hours * machines * price
+        hours = hours_for(pictures, found, table.index.to_numpy(), alone)
+        table[f"hours{end}"] = hours
+        table[f"cost{end}"] = hours * table.index * price
     return table
 
-# %% ../nbs/20_scaling_out.ipynb #ac1910a8
+# %% ../nbs/20_scaling_out.ipynb #b962b739
 def scaled_rate(
     rate: float,  # that suits the small batches
     factor: float,  # how many times as large the batches are

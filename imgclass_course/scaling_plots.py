@@ -14,6 +14,25 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+LINES = ("-", "-", "--", "-.")  # so that curves which lie on each other are seen
+
+
+def _plain_logarithmic(axis: "Axes") -> None:
+    """Make the vertical scale logarithmic, with 1, 2 and 5 and no powers at its marks."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_locator(NullLocator())
+
+
+def _count_epochs(axis: "Axes") -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
 def plot_rates(rates: Sequence[float], found: Interval) -> "Axes":
     """Draw the rates of repeats as points, and their mean with its interval; return the axes."""
     (axis,) = panels([""], 2.2, xlabel="repeat", ylabel="pictures per second")
@@ -34,7 +53,7 @@ def plot_plans(plans: Mapping[str, pd.DataFrame]) -> "list[Axes]":
             axis.plot(table.index, table[name], "o-", color=COLOURS[colour], label=title, markersize=4)
         axis.set(xscale="log", xticks=table.index, xticklabels=table.index)
         axis.minorticks_off()
-    axes[0].set(yscale="log")
+    _plain_logarithmic(axes[0])
     axes[1].set(ylim=(0, None))
     axes[1].legend(frameon=False)
     return axes
@@ -106,22 +125,26 @@ def draw_gradients(parts: Mapping[str, np.ndarray]) -> "list[Axes]":
 def plot_losses(losses: Mapping[str, Sequence[Sequence[float]]]) -> "Axes":
     """Draw the losses of several runs a way over the epochs: each run thin, their mean thick; return the axes."""
     (axis,) = panels([""], 3.0, xlabel="epoch", ylabel="training loss")
-    for (name, runs), colour in zip(losses.items(), ORDER, strict=False):
+    for (name, runs), colour, line in zip(losses.items(), ORDER, LINES, strict=False):
         epochs = range(1, len(runs[0]) + 1)
         for run in runs:
             axis.plot(epochs, run, color=COLOURS[colour], linewidth=0.6, alpha=0.4)
-        axis.plot(epochs, np.mean(runs, axis=0), color=COLOURS[colour], linewidth=2.2, label=name)
-    axis.set(yscale="log")
+        axis.plot(epochs, np.mean(runs, axis=0), color=COLOURS[colour], linestyle=line, linewidth=2.2, label=name)
+    _plain_logarithmic(axis)
+    _count_epochs(axis)
     axis.legend(frameon=False)
     return axis
 
 
 def plot_schedules(schedules: Mapping[str, Sequence[tuple[int, float]]]) -> "list[Axes]":
     """Draw the batch size and the learning rate of each epoch, in a panel each; return their axes."""
-    axes = panels(["batch size", "learning rate"], 2.4, False, xlabel="epoch", yscale="log")
+    axes = panels(["batch size", "learning rate"], 2.4, False, xlabel="epoch")
     for place, (name, epochs) in enumerate(schedules.items()):
         for axis, values in zip(axes, zip(*epochs, strict=True), strict=True):
             shift = 1.05**place  # so that equal lines do not hide each other
             axis.step(range(1, len(epochs) + 1), np.multiply(values, shift), color=COLOURS[ORDER[place]], label=name)
+    for axis in axes:
+        _plain_logarithmic(axis)
+        _count_epochs(axis)
     axes[0].legend(frameon=False)
     return axes

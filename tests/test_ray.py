@@ -25,7 +25,7 @@ from imgclass_course.foundation.store import BottleneckStore
 from imgclass_course.running import litert_file
 
 pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="the library alone has no Ray")
-PATIENCE = 4.0  # seconds
+PATIENCE = 2.5  # seconds
 SIDE = 128
 
 

@@ -30,6 +30,7 @@ QUIET = {  # read when Ray starts: no statistics are sent, and nothing is writte
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # a worker that dies is no news: it is replaced
 }
 # Jupyter brings it. Each of Ray's eight processes would import it, for the grammar of addresses that none of them checks, and
 # that takes as long as all else.

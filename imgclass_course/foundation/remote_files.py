@@ -1,13 +1,15 @@
 """Files at addresses, such as s3://bucket/pictures: listed and read through fsspec, by whatever process needs them."""
 
 import errno
-import re
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from .errors import DatasetError
 
-ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # two letters at least: C: is a drive
+# What an address may begin with, and the package that fsspec needs for it. The web is not among it: a picture that is named in
+# somebody's table is no reason to fetch things from there.
+PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "abfss": "adlfs", "az": "adlfs"}
+PACKAGES |= {"hdfs": "pyarrow", "file": "", "memory": ""}
 NEEDS_FSSPEC = 'Addresses such as s3:// need fsspec: pip install "imgclass_course[ray]".'
 TIMES = ("LastModified", "mtime", "last_modified", "created")  # what file systems call the time of the last change
 READERS = 16  # threads that read at once: they wait for the network, not for a core
@@ -23,8 +25,12 @@ class RemoteFile(NamedTuple):
 
 
 def is_address(given: object) -> bool:
-    """Return whether this is the text of an address, such as s3://bucket/pictures, and no path."""
-    return isinstance(given, str) and ADDRESS.match(given) is not None
+    """Return whether this is the text of an address, such as s3://bucket/pictures, and no path and no web address."""
+    return isinstance(given, str) and "://" in given and _kind(given) in PACKAGES
+
+
+def _kind(address: str) -> str:
+    return address.partition("://")[0].lower()
 
 
 def _file_system(address: str) -> tuple[Any, str]:
@@ -33,14 +39,13 @@ def _file_system(address: str) -> tuple[Any, str]:
         from fsspec.core import url_to_fs
     except ImportError as error:
         raise DatasetError(NEEDS_FSSPEC) from error
-    kind = address.partition("://")[0].lower()
     try:
         return url_to_fs(address)
-    except ImportError as error:  # fsspec says which package it is
-        package = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}.get(kind, "more")
-        raise DatasetError(f"Addresses that begin with {kind}:// need {package}: pip install {package}.") from error
-    except Exception as error:  # of many kinds
-        raise DatasetError(f"{address} is no address that fsspec knows ({_line(error)}).") from error
+    except Exception as error:  # an ImportError, or what comes of wrong settings
+        kind, package = _kind(address), PACKAGES[_kind(address)]
+        if isinstance(error, ImportError) and package:
+            raise DatasetError(f"Addresses that begin with {kind}:// need {package}: pip install {package}.") from error
+        raise DatasetError(f"{address} cannot be used ({_line(error)}).") from error
 
 
 def _line(error: BaseException) -> str:
