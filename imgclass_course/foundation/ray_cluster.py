@@ -26,10 +26,11 @@ CONNECT_SECONDS = 5.0
 STORE_BYTES = 200_000_000  # of Ray's memory for what goes from process to process: vectors and names, not pictures
 HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])  # and empty settings
 SETTINGS_FRAME = b"\x04"
-QUIET = {  # read when Ray starts: no statistics are sent, and nothing is written that helps nobody
+SETTINGS = {  # read when Ray starts: no statistics are sent, and nothing is written that helps nobody
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_worker_niceness": "0",  # else workers wait for whatever else the machine does
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # a worker that dies is no news: it is replaced
 }
 # Jupyter brings it. Each of Ray's eight processes would import it, for the grammar of addresses that none of them checks, and
@@ -166,7 +167,7 @@ def check_cluster() -> None:
 
 def import_ray() -> None:
     """Import Ray, quiet and as where Jupyter is not installed. Raises `ClusterError` where it is missing."""
-    for name, value in QUIET.items():
+    for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     missing = SLOW_IMPORT not in sys.modules
     if missing:

@@ -3,7 +3,8 @@
 Ray Data, with a pool of actors that keeps the order, was tried first. It tries a block of pictures again without end, or
 gives up the whole data set, so that one picture that ends its reader stops all others. It has no limit of time for a picture.
 And it starts its processes anew for each data set, which takes as long as a thousand pictures do. So these are actors of Ray
-itself, one for each core, which stay from one extraction to the next.
+itself, one for each core, which stay from one extraction to the next. (Ray Data also needs pyarrow, which changes how pandas
+keeps text in the whole process: names of files that are no text are then refused.)
 """
 
 import time
@@ -44,9 +45,9 @@ class RayRunner:
         self._connect()
 
     def _connect(self) -> None:
-        import ray
-
         session = connect()
+        import ray  # as quietly as `connect` has it
+
         if session != self._session:
             self._session, self._network = session, [ray.put(self._make)]
 
