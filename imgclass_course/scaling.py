@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['hours_for', 'plan', 'scaled_rate']
 
-# %% ../nbs/20_scaling_out.ipynb #61f3ea26
+# %% ../nbs/20_scaling_out.ipynb #46bcb01b
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 
 from .intervals import Interval
 
-# %% ../nbs/20_scaling_out.ipynb #64b3d341
+# %% ../nbs/20_scaling_out.ipynb #244fc4e4
 def hours_for(
     pictures: int,
     rate: float | np.ndarray,  # pictures per second of one machine
@@ -23,7 +23,7 @@ def hours_for(
     "Hours of an extraction: what the machines share, and what they do not."
     return pictures * (1 / (rate * machines) + alone) / 3600
 
-# %% ../nbs/20_scaling_out.ipynb #6be83613
+# %% ../nbs/20_scaling_out.ipynb #b8524946
 def plan(
     pictures: int,
     rate: Interval,  # pictures per second of one machine, measured
@@ -40,7 +40,7 @@ def plan(
         table[f"cost{end}"] = hours * table.index * price
     return table
 
-# %% ../nbs/20_scaling_out.ipynb #4fb22ba9
+# %% ../nbs/20_scaling_out.ipynb #5b9ff858
 def scaled_rate(
     rate: float,  # that suits the small batches
     factor: float,  # how many times as large the batches are
