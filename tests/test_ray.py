@@ -1,8 +1,10 @@
 """Extraction by processes of Ray: the same vectors in order, whatever is killed, stuck or lost on the way."""
 
 import os
+import shutil
 import signal
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -36,14 +38,16 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list]:
     from ray.cluster_utils import Cluster
 
     cluster, options = Cluster(), {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 80_000_000}
+    folder = tempfile.mkdtemp(prefix="ray_", dir="/tmp")  # of a short path, as Ray's sockets need it
     with ray_cluster.quick_start(tmp_path_factory.mktemp("absent")):
-        cluster.add_node(**options)
+        cluster.add_node(**options, temp_dir=folder)
         second = cluster.add_node(**options)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_ADDRESS", cluster.address)
         yield [cluster, second]
         ray_cluster.shutdown()
     cluster.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

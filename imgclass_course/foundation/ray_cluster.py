@@ -38,6 +38,7 @@ SETTINGS = {  # read when Ray starts: no statistics are sent, and nothing is wri
 SLOW_IMPORT = "rfc3987_syntax"
 MakeRunner = Callable[[], Runner]
 _one_at_a_time = threading.RLock()
+_folders: list[str] = []  # of Ray's files, where it was started here
 
 
 class Worker:
@@ -239,18 +240,20 @@ def _start() -> None:
     """Start Ray here, its files in a folder that goes with it."""
     short = "/tmp" if os.path.isdir("/tmp") else None  # Ray makes sockets in it, whose paths must be short
     folder = tempfile.mkdtemp(prefix="imgclass_ray_", dir=short)
-    atexit.register(shutdown, folder)
+    _folders.append(folder)
+    atexit.register(shutdown)
     options = {"include_dashboard": False, "object_store_memory": STORE_BYTES, "num_cpus": num_cores()}
     try:
         with quick_start(Path(folder) / "absent"):
             _init("local", _temp_dir=folder, **options)
     except Exception as error:  # of many kinds
-        shutdown(folder)
-        raise ClusterError(f"Ray cannot be started on this machine ({first_line(error)}).") from error
+        shutdown()
+        hint = "try again when the machine is less busy"
+        raise ClusterError(f"Ray cannot be started on this machine ({first_line(error)}): {hint}.") from error
 
 
-def shutdown(folder: str | None = None) -> None:
-    """End the workers and the connection; Ray itself too, where it was started here. Remove its `folder`."""
+def shutdown() -> None:
+    """End the workers and the connection; Ray itself too, where it was started here, with all of its files."""
     import ray
 
     with _one_at_a_time:
@@ -259,5 +262,5 @@ def shutdown(folder: str | None = None) -> None:
                 WORKERS.dismiss(worker)
             ray.shutdown()
         WORKERS.belong_to("")
-    if folder:
-        shutil.rmtree(folder, ignore_errors=True)
+        while _folders:
+            shutil.rmtree(_folders.pop(), ignore_errors=True)
