@@ -369,6 +369,22 @@ def service(settings: Settings) -> list[Row]:
     ]
 
 
+def scaling(settings: Settings) -> list[Row]:
+    """Extraction by processes of Ray beside the threads, once started, in turns; the threads against themselves."""
+    command = module_command("benchmarks.scaling", "--image_dir", settings.image_dir)
+    result = measure(with_cache_folder(settings.scratch / "cache", command)).result
+    rows = []
+    for name, (value, low, high) in result["rates"].items():
+        detail = f"95 % interval {low:.0f} to {high:.0f}, files to vectors"
+        rows.append(Row(name, value, "pictures/s", detail=detail))
+    for name, target in (("ray, of threads", Target(0.8)), ("control", None)):
+        value, low, high = result[name]
+        rows.append(Row(name, value, "", target, f"95 % interval {low:.3f} to {high:.3f}, in turns"))
+    equal = "vectors equal to the last bit" if result["equal"] else "**vectors differ**"
+    rows.append(Row("starting Ray", result["seconds to start Ray"], "s", detail=f"once; {equal}"))
+    return rows
+
+
 def fashion(settings: Settings) -> list[Row]:
     """A network with few parameters, trained on all of Fashion-MNIST; left out where the data set is not there."""
     if not settings.fashion_dir.is_dir():
@@ -403,6 +419,7 @@ MEASUREMENTS: dict[str, tuple[str, Measurement]] = {
     "strangers": ("None of these: pictures of nothing that a classifier knows", strangers),
     "web_page": ("In the browser: a classifier as a page", web_page),
     "service": ("imgclass serve under load", service),
+    "scaling": ("Processes of Ray on this machine, beside threads", scaling),
     "clipart": ("Few pictures: the drawings that come along", clipart),
     "fashion": ("All of Fashion-MNIST: a network with under 100,000 parameters", fashion),
     "starting": ("Start-up", starting),

@@ -7,6 +7,7 @@
 - `imgclass_course.features`: The table between extraction and training: a vector and a class per picture, and what is known of it.
 - `imgclass_course.foundation.downloads`: Data sets that are fetched by name: downloaded once, checked, unpacked safely, and there whole or not at all.
 - `imgclass_course.foundation.grouping`: Which pictures belong together: by a pattern of their files' names, or by when they were taken.
+- `imgclass_course.foundation.ray_runner`: Frozen networks run by processes of Ray: the same vectors as by LiteRT's threads, on more cores than a machine has.
 - `imgclass_course.foundation.store`: Vectors of pictures by content, kept in one SQLite database per folder, and never a stale one.
 - `imgclass_course.foundation.teachable_projects`: Projects of Google's Teachable Machine as pictures with their classes.
 - `imgclass_course.label_next`: What to label next: pictures that a classifier is unsure of, and that are unlike each other.

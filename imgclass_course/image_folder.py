@@ -18,11 +18,13 @@ from .foundation.folder_listing import (
     inspect_pictures,
     list_files,
     list_pictures,
+    list_remote,
     list_rows,
     name_text,
 )
 from .foundation.grouping import GroupBy, group_pictures
 from .foundation.pictures import Picture, Pictures
+from .foundation.remote_files import is_address
 from .foundation.tables import any_names, name_table
 from .foundation.teachable_projects import is_project, read_project
 from .splitting import decide_splits, name_splits
@@ -122,6 +124,22 @@ class ImageFolder:
         return cls(root, classes, table, splits)
 
     @classmethod
+    def from_address(
+        cls,
+        address: str,  # such as s3://bucket/pictures, laid out as a folder is; read through fsspec
+        validation_percentage: float = 10,
+        testing_percentage: float = 10,
+        seed: int = 0,
+        catalogue: Catalogue | None = None,  # where the time of the last change is known, what remembers files
+        group_by: GroupBy = None,
+    ) -> "ImageFolder":
+        """Read a folder in object storage: each picture once for its digest, unless it is known. Raises `DatasetError`."""
+        listed, classes = list_remote(address)
+        listed = group_pictures(listed, group_by)
+        table, splits = _make_table(listed, validation_percentage, testing_percentage, seed, catalogue)
+        return cls(None, classes, table, splits, {one.path: one.picture for one in listed})
+
+    @classmethod
     def from_table(
         cls,
         table: pd.DataFrame,  # path and label; perhaps split, where it is given, and group, of which none is divided
@@ -154,7 +172,7 @@ class ImageFolder:
 
 
 def as_image_folder(
-    data: Any,  # an ImageFolder, the path of a folder or of a .tm project of Teachable Machine, a table, or pictures
+    data: Any,  # an ImageFolder, the path or address of a folder, a .tm project of Teachable Machine, a table, or pictures
     labels: Sequence | None = None,  # of pictures, one each
     validation_percentage: float = 10,
     testing_percentage: float = 10,
@@ -178,6 +196,8 @@ def as_image_folder(
     if is_path and is_project(data):
         pictures, classes = read_project(data)
         return ImageFolder.from_pictures(cast(Pictures, pictures), classes, *options)
+    if is_address(data):
+        return ImageFolder.from_address(data, *options, group_by=group_by)
     if is_path:
         return ImageFolder.scan(data, *options, group_by=group_by)
     raise DatasetError(

@@ -23,6 +23,7 @@ from .features import Features
 from .foundation.errors import TrainingError
 from .foundation.files import cache_folder, printable
 from .foundation.grouping import GroupBy
+from .foundation.runners import Runner
 from .foundation.store import BottleneckStore
 from .heads import (
     ClassWeight,
@@ -171,6 +172,7 @@ def retrain(
     false_alarms: float = USUAL_FALSE_ALARMS,
     callbacks: Any = (),
     decisions: bool = True,
+    runner: str | Runner | None = None,
     **options: Any,
 ) -> Retraining:
     """Train a classifier of pictures. Raises a `CourseError` that says what to do.
@@ -184,7 +186,8 @@ def retrain(
     `false_alarms` is the share of pictures of the known classes that may be taken for none of these (see `novelty`); 0 keeps
     nothing to tell that. `seed` is that of the split and of the training; `group_by` says which files of a folder stay together
     in it (see `group_pictures`). `callbacks` are Keras's, or a function from `Features` to them. The file of decisions in a
-    folder that is given by its path is obeyed (see `imgclass_course.decisions`), unless `decisions` is False.
+    folder that is given by its path is obeyed (see `imgclass_course.decisions`), unless `decisions` is False. `runner` is as for
+    `extract`: litert, tensorflow or ray.
     """
     check_options(head, options | ({"callbacks": callbacks} if callbacks else {}), FIT_OPTIONS)
     views = _check_views(augmentation, views)
@@ -195,7 +198,9 @@ def retrain(
         folder = as_decided_folder(pictures, labels, *shares, store, decisions, group_by)
         check_trainable(folder)
         check_resampling(resample, folder.counts()["train"], resample_to, views)
-        features = extract(folder, backbone=backbone, store=store, augmentation=augmentation, views=views)
+        features = extract(
+            folder, backbone=backbone, store=store, augmentation=augmentation, views=views, runner=runner
+        )
     check_trainable(features.source or folder)
     if callbacks:
         options["callbacks"] = callbacks(features) if callable(callbacks) else callbacks

@@ -3,12 +3,13 @@
 import threading
 import warnings
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Protocol
 
 from .foundation.errors import BackboneError
 from .foundation.files import cache_folder
 from .foundation.litert import convert_network, converted_once
+from .foundation.ray_runner import RayRunner
 from .foundation.runners import LiteRTRunner, Runner, TensorFlowRunner, sees_gpu
 
 KEPT_RUNNERS = 8
@@ -72,4 +73,16 @@ def _tensorflow_runner(backbone: Described) -> Runner:
     return TensorFlowRunner(backbone.network())
 
 
-RUNNERS: dict[str, Callable[[Described], Runner]] = {"litert": _litert_runner, "tensorflow": _tensorflow_runner}
+def _ray_runner(backbone: Described) -> Runner:
+    """Return a runner on processes of Ray, in each of which LiteRT runs in one thread; TensorFlow where LiteRT cannot."""
+    runner = runner_of(backbone, "litert")
+    if isinstance(runner, LiteRTRunner):
+        return RayRunner(partial(LiteRTRunner, runner.model, workers=1))
+    return RayRunner(partial(_tensorflow_runner, backbone))
+
+
+RUNNERS: dict[str, Callable[[Described], Runner]] = {
+    "litert": _litert_runner,
+    "tensorflow": _tensorflow_runner,
+    "ray": _ray_runner,
+}

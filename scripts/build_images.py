@@ -41,6 +41,7 @@ CHOSEN = {
     "16_ensembles": 2,
     "17_antialiasing": 1,
     "18_trust": 24,
+    "20_scaling_out": 2,
     "A1_engines": 4,
     "A2_backbones": 0,
 }

@@ -36,8 +36,9 @@ settings.read("settings.ini", encoding="utf-8")
 lines = [line.strip() for line in settings["DEFAULT"]["requirements"].splitlines()]
 print(*[line for line in lines if not line.startswith(("tensorflow", "keras"))], sep="\n")
 END
+# With pyarrow, which people may have, pandas keeps text in another way.
 install --constraint constraints.txt --requirement "$folder/requirements.txt" \
-  pillow-heif pytest pytest-xdist hypothesis nbformat psutil
+  pillow-heif pyarrow pytest pytest-xdist hypothesis nbformat psutil
 install --no-deps --editable .
 
 "$bin/python" --version

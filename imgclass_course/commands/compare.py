@@ -35,8 +35,8 @@ Example:
 @click.option("--output_dir", type=PATH, default=Path("imgclass_comparison"), show_default=True,
               help="Folder of the table and the plot.")  # fmt: skip
 def compare(
-    folder: Path | None,
-    image_dir: Path | None,
+    folder: Path | str | None,
+    image_dir: Path | str | None,
     testing_percentage: float,
     validation_percentage: float,
     seed: int,

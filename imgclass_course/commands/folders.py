@@ -27,8 +27,8 @@ SHOWN_PAIRS = 10  # of pictures that are nearly the same
 @click.option("--mirrored", is_flag=True, help="Also find pictures that are mirrored copies of others.")
 @click.option("--pairs", type=PATH, help="A CSV file for all pairs that are nearly the same.")
 def audit(
-    folder: Path | None,
-    image_dir: Path | None,
+    folder: Path | str | None,
+    image_dir: Path | str | None,
     bottleneck_dir: Path | None,
     output: Path | None,
     no_near_duplicates: bool,
@@ -64,7 +64,7 @@ def audit(
             table.to_csv(path, index=False, errors="backslashreplace")
 
 
-def _scan(folder: Path, store: "BottleneckStore", split: dict[str, Any]) -> "ImageFolder":
+def _scan(folder: Path | str, store: "BottleneckStore", split: dict[str, Any]) -> "ImageFolder":
     from imgclass_course.decided_folder import as_decided_folder
 
     group_by, decisions = take_group_by(split), not split.pop("ignore_decisions")

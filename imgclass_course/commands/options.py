@@ -33,6 +33,18 @@ class CountOrAll(click.IntRange):
         return number
 
 
+class FolderOrAddress(click.ParamType):
+    """A path, or the address of a folder in object storage, which stays a text."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | str:
+        """Return the path, or the address as it is."""
+        from imgclass_course.foundation.remote_files import is_address
+
+        return value if is_address(value) else Path(value)
+
+
 def options(*listed: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """Return several options as one decorator; `--help` lists them in this order."""
 
@@ -57,8 +69,8 @@ minutes = click.option("--minutes", type=FiniteRange(min=0, min_open=True), defa
                        help="What would not be done in this time is left out of a comparison.")  # fmt: skip
 
 data_options = options(
-    click.argument("folder", required=False, type=PATH),
-    click.option("--image_dir", type=PATH, help="The folder, where it is not an argument."),
+    click.argument("folder", required=False, type=FolderOrAddress()),
+    click.option("--image_dir", type=FolderOrAddress(), help="The folder, where it is not an argument."),
     percentage("testing", "Share of pictures kept to measure the result; 0 for none."),
     percentage("validation", "Share of pictures kept to follow the training; 0 for none."),
     click.option("--seed", default=0, show_default=True, help="Of the split and of the training."),
@@ -78,8 +90,8 @@ def take_group_by(flags: dict[str, Any]) -> list[Any] | None:
     return [way for way in given if way is not None] or None
 
 
-def choose_folder(command: str, folder: Path | None, image_dir: Path | None) -> Path:
-    """Return the folder of pictures, which may be given in two ways."""
+def choose_folder(command: str, folder: Path | str | None, image_dir: Path | str | None) -> Path | str:
+    """Return the folder of pictures, a path or an address, which may be given in two ways."""
     chosen = folder or image_dir
     if chosen is None or (folder is not None and image_dir is not None):
         raise click.UsageError(f"Name the folder of pictures once: imgclass {command} FOLDER, or --image_dir FOLDER.")

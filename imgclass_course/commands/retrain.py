@@ -66,6 +66,11 @@ network_options = options(
                       "between them, two names are joined: mobilenet_v1_100_224+efficientnet_lite2_260."),
     click.option("--weights", type=PATH, help="A file of weights for keras:NAME; else they are Keras's, downloaded."),
     click.option("--model_dir", type=PATH, help="Where downloaded TF Hub modules are kept."),
+    click.option("--engine", type=click.Choice(["litert", "tensorflow", "ray"]), show_default="tensorflow on a GPU, else litert",
+                 help="What runs the network: LiteRT in threads, TensorFlow, or LiteRT in processes of Ray, on all cores of "
+                      "this machine or of a cluster."),
+    click.option("--ray_address", metavar="HOST:PORT", show_default="RAY_ADDRESS, else this machine",
+                 help="The cluster that --engine ray runs on, as `ray start --head` prints it."),
 )  # fmt: skip
 choice_options = options(
     click.option("--best", is_flag=True, help="First compare, as imgclass compare does, then train what it recommends."),
@@ -145,10 +150,11 @@ output_options = options(
 @distortion_options
 @output_options
 @click.pass_context
-def retrain(context: click.Context, folder: Path | None, image_dir: Path | None, **flags: Any) -> None:
+def retrain(context: click.Context, folder: Path | str | None, image_dir: Path | str | None, **flags: Any) -> None:
     """Train a classifier on FOLDER, which holds one folder of pictures per class.
 
     A folder with train, validation or test inside keeps that split. Otherwise pictures are split by their content.
+    FOLDER may be in object storage, such as s3://bucket/pictures; retrain --engine ray reads it on all machines.
     In place of a folder, a project of Teachable Machine (project.tm) is taken as it is.
     """
     # NumPy and SciPy read this when they are imported: on matrices of this size, threads wait more than they compute.
@@ -164,6 +170,12 @@ def retrain(context: click.Context, folder: Path | None, image_dir: Path | None,
     _set_verbosity(flags["logging_verbosity"])
     if flags["model_dir"]:
         os.environ["TFHUB_CACHE_DIR"] = str(flags["model_dir"])
+    if flags["ray_address"]:
+        os.environ["RAY_ADDRESS"] = flags["ray_address"]
+    if flags["engine"] == "ray":
+        from imgclass_course.foundation.ray_cluster import check_cluster
+
+        check_cluster()  # better now than after the files have been listed
     flags["group_by"] = take_group_by(flags)
     if flags["best"]:
         flags |= _choose_best(chosen, flags)
@@ -187,6 +199,8 @@ def _check_flags(flags: dict[str, Any], given: set[str]) -> None:
         raise click.UsageError(f"--best decides {', '.join(decided)}: leave out one or the other.")
     if "minutes" in given and not flags["best"]:
         raise click.UsageError("--minutes limits the comparison of --best: add it, or leave out --minutes.")
+    if "ray_address" in given and flags["engine"] != "ray":
+        raise click.UsageError("--ray_address is for --engine ray: add that, or leave out the address.")
     tuning = [f"--{name}" for name in TUNING_FLAGS if name in given]
     if "label_next" in given and not flags["unlabelled"]:
         raise click.UsageError("--label_next chooses from pictures without labels: name their folder, --unlabelled FOLDER.")
@@ -227,7 +241,7 @@ def _set_verbosity(level: str) -> None:
     logger.setLevel(level)
 
 
-def _choose_best(folder: Path, flags: dict[str, Any]) -> dict[str, Any]:
+def _choose_best(folder: Path | str, flags: dict[str, Any]) -> dict[str, Any]:
     """Compare, print what came of it, and return the flags of what is recommended."""
     from imgclass_course.leaderboard import FLIPPED_VIEWS, compare
 
@@ -240,7 +254,7 @@ def _choose_best(folder: Path, flags: dict[str, Any]) -> dict[str, Any]:
     return {"architecture": best.backbone, "head": best.head, "class_weights": best.class_weight or "none", **views, **trained}
 
 
-def _retrain(folder: Path, flags: dict[str, Any]) -> "Retraining":
+def _retrain(folder: Path | str, flags: dict[str, Any]) -> "Retraining":
     from imgclass_course.backbones import load_backbone
     from imgclass_course.transfer import retrain
 
@@ -269,6 +283,7 @@ def _retrain(folder: Path, flags: dict[str, Any]) -> "Retraining":
         false_alarms=flags["false_alarms"],
         validation_size=flags["validation_batch_size"],
         strength=flags.get("strength"),
+        runner=flags["engine"],
         callbacks=(lambda features: _callbacks(features, flags, kept)) if stepwise else (),
         **({name: flags[flag] for flag, name in STEP_FLAGS.items()} if stepwise else {}),
     )

@@ -14,6 +14,7 @@ from .files import printable
 from .picture_files import open_image
 from .pictures import Picture, Pictures, as_pictures, content_digest, reason
 from .progress import progress_bar
+from .remote_files import READERS, is_address, list_addresses
 from .threads import map_in_threads
 
 if TYPE_CHECKING:
@@ -95,8 +96,10 @@ def inspect_picture(picture: Picture) -> FileFacts:
 
 
 def _inspect_in_threads(pictures: Sequence[Picture]) -> Iterator[FileFacts]:
-    parts = [pictures[start : start + AT_ONCE] for start in range(0, len(pictures), AT_ONCE)]
-    for part in map_in_threads(lambda part: [inspect_picture(picture) for picture in part], parts):
+    remote = any(is_address(picture.source) for picture in pictures)
+    at_once, workers = (1, READERS) if remote else (AT_ONCE, None)
+    parts = [pictures[start : start + at_once] for start in range(0, len(pictures), at_once)]
+    for part in map_in_threads(lambda part: [inspect_picture(picture) for picture in part], parts, workers):
         yield from part
 
 
@@ -210,6 +213,28 @@ def list_files(root: Path) -> Listing:
     return listed, sorted(classes)
 
 
+def list_remote(address: str) -> Listing:
+    """List the files of a data set at an address, which is laid out as a folder is.
+
+    Raises `DatasetError` where they cannot be listed.
+    """
+    files = [file for file in list_addresses(address) if len(file.parts) > 1]
+    names = {file.parts[0] for file in files}
+    splits = {name: SPLIT_FOLDERS.get(name.lower(), name.lower()) for name in names}
+    splits = {name: split for name, split in splits.items() if split in SPLITS}
+    if len(splits) < 2 or "train" not in splits.values():
+        splits = {}
+    listed = []
+    for file in files:
+        split, inside = splits.get(file.parts[0], ""), file.parts[1:] if splits else file.parts
+        if len(inside) < 2 or (splits and not split):
+            continue
+        state = None if file.mtime_ns is None else FileState(file.address, file.size, file.mtime_ns)
+        picture = Picture(file.address, printable(file.address))
+        listed.append(ListedPicture(picture, state, "/".join(file.parts), inside[0], split))
+    return listed, sorted({one.label for one in listed})
+
+
 def _is_missing(value: object) -> bool:
     """Return whether a cell of a table says nothing."""
     import pandas as pd
@@ -269,8 +294,10 @@ def _list_row(root: Path, path: object, label: str, split: str, group: str) -> L
         nothing = _is_missing(path) or path == ""
         problem = "no path is given" if nothing else f"a {type(path).__name__}, not a path"
         return ListedPicture(Picture(path, problem), None, "", label, split, group, problem)
-    file = Path(os.path.abspath(root / path))
     problem = "" if label else "no label is given"
+    if isinstance(path, str) and is_address(path):
+        return ListedPicture(Picture(path, printable(path)), None, path, label, split, group, problem)
+    file = Path(os.path.abspath(root / path))
     return ListedPicture(
         Picture(file, printable(file)), file_state(file), os.fspath(path), label, split, group, problem
     )
@@ -306,7 +333,7 @@ def _label_list(labels: Any) -> list:  # whatever is given
 
 def _absolute(picture: Picture) -> Picture:
     """Return the picture with the full path of its file, if it is one."""
-    if not isinstance(picture.source, str | os.PathLike):
+    if not isinstance(picture.source, str | os.PathLike) or is_address(picture.source):
         return picture
     return Picture(Path(os.path.abspath(picture.source)), picture.name)
 

@@ -1,4 +1,4 @@
-"""One way in for pictures of every kind: a path, bytes, an open file, a PIL picture, an array, or many of these."""
+"""One way in for pictures of every kind: a path or an address, bytes, an open file, a PIL picture, an array, or many of these."""
 
 import hashlib
 import io
@@ -15,6 +15,7 @@ from PIL import Image
 from .errors import DatasetError, FileChangedError, ImageError
 from .files import printable
 from .picture_files import MAX_IMAGE_BYTES, PREPARATIONS, SQUASH, decode, pixels_to_rgb, read_bytes, to_rgb, upright
+from .remote_files import is_address, read_address
 
 PictureSource = str | os.PathLike | bytes | bytearray | memoryview | IO[bytes] | Image.Image | np.ndarray
 Pictures = PictureSource | Iterable[PictureSource]
@@ -26,13 +27,15 @@ _one_reader = threading.RLock()  # an open file has one position, and a PIL pict
 class Picture:
     """A picture that can be read when it is needed, and its name for people."""
 
-    source: Any  # what was given: one of `PictureSource`; anything else is an `ImageError` when it is read
+    source: Any  # what was given: one of `PictureSource`, text being a path or an address such as s3://bucket/cat.jpg; anything else is an `ImageError` when it is read
     name: str  # a printable path, or "picture 3"
     _kept: list[bytes] = field(default_factory=list, init=False, repr=False)  # read where it can be read only once
 
     def content(self) -> bytes | Image.Image:
         """Return a file's bytes, or a picture's pixels, RGB and upright. Raises `ImageError` or `OSError`."""
         source = self.source
+        if is_address(source):
+            return read_address(source)
         if isinstance(source, str | os.PathLike):
             return read_bytes(source)
         if isinstance(source, bytes | bytearray | memoryview):
@@ -174,4 +177,5 @@ def as_pictures(given: Any) -> Iterator[Picture]:
             yield source
         else:
             named = isinstance(source, str | os.PathLike)
-            yield Picture(Path(source) if named else source, printable(source) if named else f"picture {number}")
+            path = Path(source) if named and not is_address(source) else source
+            yield Picture(path, printable(source) if named else f"picture {number}")

@@ -18,6 +18,7 @@ import numpy as np
 from .errors import StoreError
 from .files import printable
 from .folder_listing import FileFacts, FileState
+from .remote_files import is_address
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -336,11 +337,13 @@ class BottleneckStore:
     def prune(self) -> int:
         """Forget files that are gone, then vectors of pictures that no known file holds; return how many vectors.
 
+        Nobody asks at addresses, such as s3://: what was there stays known.
+
         The space is given back. Vectors of pictures that never were files go too: they are computed again when needed.
         """
         with _explained(self.path), _transaction(self._connection):
             paths = self._connection.execute("SELECT path FROM files").fetchall()
-            gone = [row for row in paths if not os.path.exists(row[0])]
+            gone = [row for row in paths if not (is_address(os.fsdecode(row[0])) or os.path.exists(row[0]))]
             self._connection.executemany("DELETE FROM files WHERE path = ?", gone)
             delete = "DELETE FROM vectors WHERE digest NOT IN (SELECT digest FROM files)"
             removed = self._connection.execute(delete).rowcount
