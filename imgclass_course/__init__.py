@@ -16,6 +16,7 @@
 - `imgclass_course.outputs.answer_files`: A classifier's answers to many pictures as a table in a CSV file, which is written as it goes and can be gone on with.
 - `imgclass_course.outputs.classifier_files`: A classifier as a folder: written whole or not at all, run without TensorFlow, and trusted in nothing.
 - `imgclass_course.outputs.cleaner_server`: The server of the page for cleaning a folder: on this machine alone, and only for the page that it gave out.
+- `imgclass_course.outputs.export_writers`: The files of an exported classifier: LiteRT in four precisions, ONNX, and TensorFlow's SavedModel.
 - `imgclass_course.outputs.exports`: A classifier as a file that runs without this library: LiteRT, TensorFlow's SavedModel or ONNX, checked before it is kept.
 - `imgclass_course.outputs.report`: A page on a classifier, complete in one HTML file: what was measured, the worst mistakes, and what to do next.
 - `imgclass_course.outputs.teachable_machine`: Image models of Google's Teachable Machine as classifiers of ours, with the same answers.

@@ -25,7 +25,7 @@ def draw_steps(values: np.ndarray, scale: float, most: int = 127) -> "Axes":
         axis.plot([value, step * scale], [height, 0.12], color=COLOURS["blue"], linewidth=1)
         axis.plot(value, height, "o", color=COLOURS["blue"])
         axis.text(value, height + 0.07, f"{step}", ha="center", fontsize=FONT_SIZE - 1)
-    axis.set(ylim=(0, 0.95), yticks=[], xlim=(steps[0] - scale, steps[-1] + scale))
+    axis.set(ylim=(0, 0.95), yticks=[], xlim=(steps[0] - 4 * scale, steps[-1] + 4 * scale))
     axis.spines[["top", "right", "left"]].set_visible(False)
     return axis
 
@@ -50,7 +50,7 @@ def plot_channel_ranges(kernel: np.ndarray, scales: Mapping[str, np.ndarray]) ->
 def plot_apart(differences: Mapping[str, np.ndarray], line: float) -> "list[Axes]":
     """Draw how many numbers differ by how much, for each way, in powers of ten; `line` is what would change an answer."""
     axes = panels([*differences], 2.4, xlabel="difference")
-    edges = np.logspace(np.log10(LEAST), 0, 37)
+    edges = np.logspace(np.log10(LEAST), 0, 37).tolist()
     for axis, values, colour in zip(axes, differences.values(), ORDER, strict=False):
         axis.hist(np.clip(values.ravel(), LEAST, 1), edges, color=COLOURS[colour])
         axis.axvline(line, color=COLOURS["ink"], linestyle="--")

@@ -41,7 +41,7 @@ CHOSEN = {
     "16_ensembles": 2,
     "17_antialiasing": 1,
     "18_trust": 24,
-    "A1_engines": 4,
+    "19_deployment": 12,
     "A2_backbones": 0,
 }
 CHROMIUM = ("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")
