@@ -87,6 +87,27 @@ def engines(settings: Settings) -> list[Row]:
     return rows
 
 
+def exports(settings: Settings) -> list[Row]:
+    """Every format and precision that a classifier is exported in: size, rate, accuracy lost; int8 as an engine."""
+    command = module_command("benchmarks.exports", "--image_dir", settings.image_dir)
+    result = measure(with_cache_folder(settings.scratch / "cache", command)).result
+    rows = []
+    for name, found in result["files"].items():
+        rows.append(Row(f"{name}, size", found["megabytes"], "MB"))
+        rows.append(Row(f"{name}, rate", found["pictures_per_second"], "pictures/s"))
+        target = Target(0.9999) if name.endswith("float32") else None
+        detail = f"of the probabilities; {found['changed']} pictures get another class"
+        rows.append(Row(f"{name}, lowest cosine", found["lowest_cosine"], "", target, detail))
+        rows.append(_difference_row(f"{name}, accuracy minus the classifier's", found["accuracy"]))
+    title = "a head on int8 vectors minus one on those of float32, accuracy"
+    return [*rows, _difference_row(title, result["int8 extraction"])]
+
+
+def _difference_row(name: str, found: dict[str, float]) -> Row:
+    detail = f"95 % interval {found['low']:+.3f} to {found['high']:+.3f}, same {found['n']} pictures"
+    return Row(name, found["difference"], "", None, detail)
+
+
 def photos(settings: Settings) -> list[Row]:
     """Reading 12-megapixel photos at a reduced scale, against decoding them whole."""
     result = measure(module_command("benchmarks.large_photos", "--image_dir", settings.image_dir)).result
@@ -402,6 +423,7 @@ def fashion(settings: Settings) -> list[Row]:
 Measurement = Callable[[Settings], list[Row]]
 MEASUREMENTS: dict[str, tuple[str, Measurement]] = {
     "engines": ("Engines: forward passes alone", engines),
+    "exports": ("Exports: each format and precision by its own runtime", exports),
     "photos": ("Reading 12-megapixel photos", photos),
     "extraction": ("Feature extraction", extraction),
     "retraining": ("Retraining with 500 steps", retraining),

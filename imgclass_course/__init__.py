@@ -1,7 +1,7 @@
 """Modules:
 
 - `imgclass_course.class_scores`: What is measured where classes are unequal, each measure with a bootstrap interval: an accuracy hides the rare classes.
-- `imgclass_course.cli`: The command `imgclass`: retrain, compare, convert, label, demo, serve, audit, clean, cache, data and lab.
+- `imgclass_course.cli`: The command `imgclass`: retrain, compare, convert, export, label, demo, serve, audit, clean, cache, data and lab.
 - `imgclass_course.commands.lab_contents`: How JupyterLab is given the lessons: as of the Python that runs here, so that opening one does not change it.
 - `imgclass_course.decisions`: What a person decided about single pictures, kept in a plain file beside them: keep, move to a class, or leave out.
 - `imgclass_course.features`: The table between extraction and training: a vector and a class per picture, and what is known of it.
@@ -17,6 +17,8 @@
 - `imgclass_course.outputs.answer_files`: A classifier's answers to many pictures as a table in a CSV file, which is written as it goes and can be gone on with.
 - `imgclass_course.outputs.classifier_files`: A classifier as a folder: written whole or not at all, run without TensorFlow, and trusted in nothing.
 - `imgclass_course.outputs.cleaner_server`: The server of the page for cleaning a folder: on this machine alone, and only for the page that it gave out.
+- `imgclass_course.outputs.export_writers`: The files of an exported classifier: LiteRT in four precisions, ONNX, and TensorFlow's SavedModel.
+- `imgclass_course.outputs.exports`: A classifier as a file that runs without this library: LiteRT, TensorFlow's SavedModel or ONNX, checked before it is kept.
 - `imgclass_course.outputs.report`: A page on a classifier, complete in one HTML file: what was measured, the worst mistakes, and what to do next.
 - `imgclass_course.outputs.serverless`: The service as a function of AWS Lambda, behind an API Gateway or the function's own address.
 - `imgclass_course.outputs.service`: A classifier as a service over HTTP: pictures in, JSON out, and a limit on everything that a stranger may ask for.
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from .features import Features as Features
     from .outputs.classifier_files import load_classifier as load_classifier
     from .outputs.classifier_files import save_classifier as save_classifier
+    from .outputs.exports import export_classifier as export_classifier
     from .outputs.run_files import save_run as save_run
     from .retraining import fit as fit
     from .retraining import retrain as retrain
@@ -66,6 +69,7 @@ _MODULES = {  # where each public name is
     "ImageFolder": "datasets",
     "compare_paired": "evaluation",
     "evaluate": "evaluation",
+    "export_classifier": "outputs.exports",
     "extract": "bottlenecks",
     "fine_tune": "tuning",
     "fit": "retraining",

@@ -1,4 +1,4 @@
-"""The command `imgclass`: retrain, compare, convert, label, demo, serve, audit, clean, cache, data and lab.
+"""The command `imgclass`: retrain, compare, convert, export, label, demo, serve, audit, clean, cache, data and lab.
 
 The flags of `retrain` and `label` are those of TensorFlow's `retrain.py` and `label_image.py`, with their meaning.
 Heavy modules are imported where a command needs them, so that `imgclass --help` answers at once.
@@ -15,6 +15,7 @@ from imgclass_course import __version__
 from imgclass_course.commands.clean import clean
 from imgclass_course.commands.compare import compare
 from imgclass_course.commands.convert import convert
+from imgclass_course.commands.export import export
 from imgclass_course.commands.folders import audit, cache, data
 from imgclass_course.commands.lab import lab
 from imgclass_course.commands.label import demo, label
@@ -35,7 +36,7 @@ def cli() -> None:
     """
 
 
-for command in (retrain, compare, convert, label, demo, serve, audit, clean, cache, data, lab):
+for command in (retrain, compare, convert, export, label, demo, serve, audit, clean, cache, data, lab):
     cli.add_command(command)
 
 

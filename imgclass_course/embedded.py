@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .efficientnet import INPUT_CENTRE, INPUT_SCALE, keras_efficientnet
-from .engines import write_mobilenet
 from .foundation.assets import EFFICIENTNET, EMBEDDED, embedded_weights
 from .foundation.files import assets_folder, cache_folder, write_whole
 from .foundation.hub import HubModule
 from .foundation.runners import Network
 from .mobilenet import batch_norm, mobilenet_features
+from .mobilenet_file import write_mobilenet
 
 if TYPE_CHECKING:
     import keras

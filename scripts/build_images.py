@@ -41,8 +41,8 @@ CHOSEN = {
     "16_ensembles": 2,
     "17_antialiasing": 1,
     "18_trust": 24,
+    "19_deployment": 12,
     "20_scaling_out": 2,
-    "A1_engines": 4,
     "A2_backbones": 0,
 }
 CHROMIUM = ("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")

@@ -1,8 +1,6 @@
-"""Checks of the exercises of lesson A1."""
+"""Checks of the exercises of lesson 19, on the engines that run a network."""
 
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,33 +10,9 @@ from imgclass_course.foundation.runners import LiteRTRunner
 from imgclass_course.images import scale_to_range
 from imgclass_course.mobilenet import BATCH_NORM_EPSILON, CHANNELS, STRIDES, mobilenet_cost
 
-WAIT = 0.5  # seconds for which the first thread waits for the others
 SIZES = (32, 48)  # pixels of the pictures that the grey network gets
 CONVOLUTIONS = 1 + 2 * len(STRIDES)
 FOLDED = CONVOLUTIONS + 3  # operations: two prepare the pixels, one averages
-
-
-class _WatchedEngine:
-    """An engine that takes its time, longer for the first pictures, and counts the threads that are inside at once."""
-
-    def __init__(self, threads: int) -> None:
-        self._lock = threading.Lock()
-        self._start = threading.Barrier(threads)
-        self._inside = 0
-        self.most = 0
-
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        with self._lock:
-            self._inside += 1
-            self.most = max(self.most, self._inside)
-        try:
-            self._start.wait(WAIT)
-        except threading.BrokenBarrierError:
-            pass  # the others did not come, now or earlier
-        time.sleep((255 - int(image[0, 0, 0])) / 5000)
-        with self._lock:
-            self._inside -= 1
-        return image.mean(axis=(0, 1), dtype=np.float32)
 
 
 def _as_array(result: Any, what: str) -> np.ndarray:  # whatever the attendee returns
@@ -47,47 +21,6 @@ def _as_array(result: Any, what: str) -> np.ndarray:  # whatever the attendee re
         return np.asarray(result).astype(np.float64)
     except (TypeError, ValueError):
         raise Off(f"{what} This is {describe(result)}.") from None
-
-
-def _judge_threads(run_all: Callable, threads: int) -> None:
-    """Raise `Off` unless `run_all` runs an engine in so many threads, and gives the vectors in order."""
-    images = [np.full((4, 4, 3), value, np.uint8) for value in np.linspace(0, 255, 4 * threads).astype(int)]
-    engine = _WatchedEngine(threads)
-    result = call(run_all, engine, images, threads)
-    expected = np.stack([image[0, 0] for image in images])
-    wanted = f"Return one array with a vector per picture, here of the shape {expected.shape}."
-    vectors = _as_array(result, wanted)
-    expect(vectors.shape == expected.shape, f"{wanted} This is {describe(result)}.")
-    in_order = np.allclose(vectors, expected)
-    shuffled = not in_order and np.allclose(np.sort(vectors, axis=0), expected)
-    expect(
-        not shuffled,
-        "The vectors came in the order in which they were finished. `pool.map` keeps that of the pictures.",
-    )
-    expect(in_order, "These are not the vectors that the engine gave.")
-    expect(
-        engine.most > 1,
-        "There was one picture at a time in the engine. Hand in all pictures before you ask for the first result.",
-    )
-    expect(
-        engine.most == threads,
-        f"Up to {engine.most} threads were in the engine at once, and {threads} were asked for. See `max_workers`.",
-    )
-
-
-@exercise(
-    "`ThreadPoolExecutor(threads)` of `concurrent.futures` has a `map`. `np.stack` makes one array of its results."
-)
-def in_threads(answer: Callable[[Callable, Sequence[np.ndarray], int], np.ndarray]) -> str:
-    """Exercise 1: run an engine on many pictures in several threads."""
-    expect(callable(answer), f"A function is wanted here, and this is {describe(answer)}.")
-    for threads in (2, 3):
-        _judge_threads(answer, threads)
-    return (
-        "Two and three threads at once, and the vectors in the order of the pictures. An interpreter has one place for "
-        "the picture that goes in and one for the vector that comes out: two threads in the same one would overwrite "
-        "each other's, so each has its own."
-    )
 
 
 def _run(network: bytes, picture: np.ndarray) -> np.ndarray:
@@ -200,7 +133,7 @@ def _judge_operations(operations: float) -> None:
 
 @exercise("Put `x * kernel + bias` into `gamma * (... - mean) / sqrt(variance + epsilon) + beta`, and sort by x.")
 def fold(answer: Callable[..., tuple[np.ndarray, np.ndarray]], operations: int) -> str:
-    """Exercise 3: fold a batch normalisation into a convolution with a bias, and count what that saves."""
+    """Exercise 1: fold a batch normalisation into a convolution with a bias, and count what that saves."""
     layer = _layer()
     result: Any = call(answer, *(values.copy() for values in layer.values()))
     expect(isinstance(result, tuple | list) and len(result) == 2, "Return two arrays: the kernel and the bias.")
@@ -214,4 +147,54 @@ def fold(answer: Callable[..., tuple[np.ndarray, np.ndarray]], operations: int) 
         f"{FOLDED} operations in place of {FOLDED + 2 * CONVOLUTIONS}, and the same vectors. What the fold saves is hardly "
         f"arithmetic, {share:.1%} of the network's multiplications; it is to read and write {_passed_on() / 1e6:.0f} "
         "million values twice more for each picture."
+    )
+
+
+RANGES = ((0.0, 6.0), (-1.0, 3.0), (2.0, 6.0), (-5.0, -1.0))  # low and high; the last two leave 0 out
+
+
+def _judge_uint8(result: Any, low: float, high: float, values: np.ndarray) -> None:
+    """Raise `Off` unless `result` is the whole numbers, the scale and the zero of `values`."""
+    expect(isinstance(result, tuple | list) and len(result) == 3, "Return three things: the numbers, scale and zero.")
+    answered(*result)
+    numbers, scale, zero = result[0], number(result[1], "The scale"), number(result[2], "The zero")
+    between = f"for values from {low:g} to {high:g}"
+    expect(
+        isinstance(numbers, np.ndarray) and numbers.dtype == np.uint8,
+        f"The whole numbers have to be an array of uint8. This is {describe(numbers)}.",
+    )
+    expect(numbers.shape == values.shape, f"There are {len(values)} values, and the shape is {numbers.shape}.")
+    expect(
+        zero == round(zero) and 0 <= zero <= 255,
+        f"The zero is {zero:g} {between}: it has to be a whole number from 0 to 255, as those that stand for values are. "
+        "Widen the range until 0 is in it.",
+    )
+    wanted = (max(high, 0) - min(low, 0)) / 255
+    expect(not np.isclose(scale, wanted * 255 / 256), "256 steps have 255 gaps between them: divide by 255.")
+    expect(
+        bool(np.isclose(scale, wanted, rtol=1e-3)), f"The scale is {scale:.4g} {between}, and should be {wanted:.4g}."
+    )
+    back, inside = (numbers.astype(float) - zero) * scale, np.clip(values, min(low, 0), max(high, 0))
+    outside = (values < min(low, 0)) | (values > max(high, 0))
+    off = np.abs(back - inside)
+    expect(
+        off[outside].max(initial=0) < 1.01 * scale,
+        "Values outside of low and high came back as quite other ones: uint8 starts again at 0. Clip before you convert.",
+    )
+    expect(off.max() < 1.01 * scale, f"A value is off by {off.max() / scale:.1f} steps {between}.")
+    expect(
+        np.median(off[~outside]) < 0.35 * scale,
+        "The values are off by half a step on average: round to the nearest, not down.",
+    )
+
+
+@exercise("The range must hold 0: widen it first. Then `scale = (high - low) / 255`, and `zero = round(-low / scale)`.")
+def to_uint8(answer: Callable[[np.ndarray, float, float], tuple[np.ndarray, float, int]]) -> str:
+    """Exercise 3: round values of any range to 256 steps, of which one stands for 0."""
+    for low, high in RANGES:
+        values = np.random.default_rng(0).uniform(min(low, 0) - 1, max(high, 0) + 1, 500)
+        _judge_uint8(call(answer, values.copy(), low, high), low, high, values)
+    return (
+        "All 256 steps are used, and 0 comes out as exactly 0. This is how the values inside an int8 network are kept; the "
+        "weights, which lie on both sides of 0, need no zero."
     )

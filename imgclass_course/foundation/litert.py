@@ -73,6 +73,14 @@ class LiteRTGraph:
             self.model = self.schema.ModelT.InitFromPackedBuf(model, 0)
             self.model.signatureDefs = None  # they name the old output
             self.parts = self.model.subgraphs[0]
+            self._take_in_buffers(model)
+
+    def _take_in_buffers(self, model: bytes) -> None:
+        """Bring fixed numbers to where they usually are: some tools write them behind the network's description."""
+        for buffer in self.model.buffers:
+            if buffer.offset > 1:  # 0 and 1 are none
+                buffer.data = np.frombuffer(model, np.uint8, buffer.size, buffer.offset)
+                buffer.offset = buffer.size = 0
 
     def tensor(self, shape: Sequence[int], kind: str = "FLOAT32", **options: object) -> int:
         """Add a tensor that is computed, and return its number."""

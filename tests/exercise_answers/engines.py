@@ -1,47 +1,14 @@
-"""Answers to the exercises of lesson A1."""
+"""Answers to the exercises of lesson 19."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable
 
 import numpy as np
 
-from imgclass_course.engines import add_pixels
 from imgclass_course.foundation.litert import LiteRTGraph
 from imgclass_course.mobilenet import BATCH_NORM_EPSILON
+from imgclass_course.mobilenet_file import add_pixels
 
 from . import Answers
-
-
-def mapped(engine: Callable, images: Sequence[np.ndarray], threads: int) -> np.ndarray:
-    with ThreadPoolExecutor(threads) as pool:
-        return np.stack(list(pool.map(engine, images)))
-
-
-def in_parts(engine: Callable, images: Sequence[np.ndarray], threads: int) -> list[np.ndarray]:
-    parts = np.array_split(np.stack(images), threads)
-    with ThreadPoolExecutor(threads) as pool:
-        done = [pool.submit(lambda part: [engine(image) for image in part], part) for part in parts]
-        return [vector for future in done for vector in future.result()]
-
-
-def one_after_the_other(engine: Callable, images: Sequence[np.ndarray], threads: int) -> np.ndarray:
-    with ThreadPoolExecutor(threads) as pool:
-        return np.stack([pool.submit(engine, image).result() for image in images])
-
-
-def as_they_come(engine: Callable, images: Sequence[np.ndarray], threads: int) -> np.ndarray:
-    with ThreadPoolExecutor(threads) as pool:
-        done = as_completed([pool.submit(engine, image) for image in images])
-        return np.stack([future.result() for future in done])
-
-
-def all_at_once(engine: Callable, images: Sequence[np.ndarray], threads: int) -> np.ndarray:
-    return mapped(engine, images, len(images))
-
-
-def not_asked(engine: Callable, images: Sequence[np.ndarray], threads: int) -> object:
-    with ThreadPoolExecutor(threads) as pool:
-        return pool.map(engine, images)
 
 
 def averaging(axes: tuple[int, ...] = (3,), kind: type = np.int32, keep: bool = False) -> Callable[[int], bytes]:
@@ -113,18 +80,18 @@ def of_what_comes_in(
     return turned.swapaxes(2, 3), shift
 
 
+def steps(count: int = 255, widen: bool = True, clip: bool = True, whole: Callable = np.round) -> Callable:
+    def to_uint8(values: np.ndarray, low: float, high: float) -> tuple[np.ndarray, float, int]:
+        low, high = (min(low, 0), max(high, 0)) if widen else (low, high)
+        scale = (high - low) / count
+        zero = round(-low / scale)
+        numbers = whole(values / scale) + zero
+        return (np.clip(numbers, 0, 255) if clip else numbers % 256).astype(np.uint8), scale, zero
+
+    return to_uint8
+
+
 ANSWERS = {
-    "in_threads": Answers(
-        right=[(mapped,), (in_parts,)],
-        wrong={
-            "one picture at a time": (one_after_the_other,),
-            "in the order in which they were finished": (as_they_come,),
-            "threads were in the engine at once": (all_at_once,),
-            "Return one array": (not_asked,),
-            "not the vectors": (lambda engine, images, threads: mapped(engine, images, threads) + 1,),
-            "A function is wanted": (2,),
-        },
-    ),
     "grey_network": Answers(
         right=[(averaging(),), (averaging((-1,)),), (averaging(keep=True),)],
         wrong={
@@ -152,6 +119,18 @@ ANSWERS = {
             "These are the added ones": (folded, 54),
             "would not have 30 operations": (folded, 30),
             "Return two arrays": (lambda *arrays: folded(*arrays)[0], 84),
+        },
+    ),
+    "to_uint8": Answers(
+        right=[(steps(),), (lambda *given: list(steps()(*given)),)],
+        wrong={
+            "has to be a whole number from 0 to 255": (steps(widen=False),),
+            "divide by 255": (steps(256),),
+            "Clip before you convert": (steps(clip=False),),
+            "round to the nearest": (steps(whole=np.floor),),
+            "The scale is": (steps(127),),
+            "array of uint8": (lambda *given: (steps()(*given)[0].astype(int), *steps()(*given)[1:]),),
+            "Return three things": (lambda *given: steps()(*given)[:2],),
         },
     ),
 }
