@@ -6,10 +6,12 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Protocol
 
+from .foundation.assets import EFFICIENTNET, EMBEDDED
 from .foundation.errors import BackboneError
 from .foundation.files import cache_folder
 from .foundation.litert import convert_network, converted_once
 from .foundation.runners import LiteRTRunner, Runner, TensorFlowRunner, sees_gpu
+from .foundation.torch_running import TorchRunner
 
 KEPT_RUNNERS = 8
 _one_at_a_time = threading.RLock()  # so that two threads do not convert the same network
@@ -72,4 +74,18 @@ def _tensorflow_runner(backbone: Described) -> Runner:
     return TensorFlowRunner(backbone.network())
 
 
-RUNNERS: dict[str, Callable[[Described], Runner]] = {"litert": _litert_runner, "tensorflow": _tensorflow_runner}
+def _torch_runner(backbone: Described) -> Runner:
+    """Return PyTorch's runner. Raises `BackboneError` for a network that has no form in PyTorch."""
+    if not hasattr(backbone.network, "torch_network"):
+        raise BackboneError(
+            f"{backbone.name} has no form in PyTorch; {EMBEDDED} and {EFFICIENTNET} have one. Run it with 'litert' or "
+            "'tensorflow'."
+        )
+    return TorchRunner(backbone.network.torch_network(backbone.image_size))
+
+
+RUNNERS: dict[str, Callable[[Described], Runner]] = {
+    "litert": _litert_runner,
+    "tensorflow": _tensorflow_runner,
+    "torch": _torch_runner,
+}
