@@ -16,6 +16,7 @@
 - `imgclass_course.outputs.answer_files`: A classifier's answers to many pictures as a table in a CSV file, which is written as it goes and can be gone on with.
 - `imgclass_course.outputs.classifier_files`: A classifier as a folder: written whole or not at all, run without TensorFlow, and trusted in nothing.
 - `imgclass_course.outputs.cleaner_server`: The server of the page for cleaning a folder: on this machine alone, and only for the page that it gave out.
+- `imgclass_course.outputs.onnx_classifier`: A classifier as one ONNX file, from PyTorch or elsewhere: pixels in, probabilities out, the names of the classes inside.
 - `imgclass_course.outputs.report`: A page on a classifier, complete in one HTML file: what was measured, the worst mistakes, and what to do next.
 - `imgclass_course.outputs.teachable_machine`: Image models of Google's Teachable Machine as classifiers of ours, with the same answers.
 - `imgclass_course.resampling`: Other training pictures for unequal classes: fewer of the common ones, more of the rare ones, also made-up ones.

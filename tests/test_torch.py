@@ -1,4 +1,4 @@
-"""The same networks in PyTorch give the same vectors, and what was trained there is a saved classifier of ours as an ONNX file."""
+"""Networks in PyTorch give the same vectors, and what was trained there is a saved classifier as an ONNX file."""
 
 import json
 import sys
@@ -273,9 +273,9 @@ def test_export_refuses_what_is_no_classifier(tmp_path: Path) -> None:
 
 def test_export_of_a_module_in_training_mode(tmp_path: Path, onnx_path: Path) -> None:
     """Dropout of a module that is still being trained is not in the file, and the module goes on training."""
-    module = torch.nn.Sequential(torch.nn.Identity(), MeanColour(), torch.nn.Dropout(0.9))
-    path = export_torch_classifier(module.train(), NAMES, SIDE, tmp_path / "x.onnx")
-    assert module.training
+    module = torch.nn.Sequential(torch.nn.Identity().eval(), MeanColour(), torch.nn.Dropout(0.9))
+    path = export_torch_classifier(module, NAMES, SIDE, tmp_path / "x.onnx")
+    assert [part.training for part in (module, *module)] == [True, False, True, True]  # each as it was
     pictures = np.stack([gradient(SIDE, SIDE, seed) for seed in range(2)])
     np.testing.assert_allclose(
         load_classifier(path).runner(pictures), load_classifier(onnx_path).runner(pictures), atol=1e-6

@@ -99,14 +99,15 @@ def export_torch_classifier(
     `ExportError` is raised where it does not answer as the module does, and where the module cannot be exported.
     """
     torch, path = import_torch(), Path(path)
-    was_training = model.training
+    modes = [(module, module.training) for module in model.modules()]  # a part may be in use while another one trains
     model.eval()  # dropout and batch normalisation as they are in use
     about = {CLASSES: json.dumps(list(classes)), BACKBONE: backbone, PREPARATION: preparation}
     try:
         data = _onnx_bytes(torch, model, image_size, about)
         _check_answers(torch, model, image_size, data, len(classes))
     finally:
-        model.train(was_training)
+        for module, training in modes:
+            module.training = training
     return write_whole(path, lambda unfinished: unfinished.write_bytes(data))
 
 
