@@ -28,7 +28,7 @@ def _convolve(
 ) -> list[nn.Module]:
     """Return a convolution, its batch normalisation and, unless it ends a block, ReLU6."""
     layers = convolution(weights[f"{name}/kernel"], side, stride, name.endswith("depthwise"))
-    parts = tuple(weights[f"{name}/norm/{part}"] for part in NORM_PARTS)
+    parts = [weights[f"{name}/norm/{part}"] for part in NORM_PARTS]
     return [*layers, normalisation(parts, BATCH_NORM_EPSILON), *([nn.ReLU6()] if relu6 else [])]
 
 

@@ -43,7 +43,7 @@ def same_padding(
     zeros = max(span - side, 0)
     return zeros // 2, zeros - zeros // 2
 
-# %% ../nbs/21_pytorch.ipynb #eff6ed3a
+# %% ../nbs/21_pytorch.ipynb #89c67669
 def convolution(
     kernel: np.ndarray,  # as `to_torch` takes it
     side: int,  # pixels of what goes in
@@ -54,9 +54,11 @@ def convolution(
     filters = to_torch(kernel, depthwise)
     before, after = same_padding(side, filters.shape[2], stride)
     groups, even = len(filters) if depthwise else 1, before == after
-    channels = filters.shape[1] * groups, len(filters), filters.shape[2]
-    options = {"padding": before if even else 0, "groups": groups, "bias": False}
-    module = nn.Conv2d(*channels, stride, **options)
+    channels = filters.shape[1] * groups, len(filters)
+    padding = before if even else 0
+    module = nn.Conv2d(
+        *channels, filters.shape[2], stride, padding, groups=groups, bias=False
+    )
     module.weight.data = filters
     return [module] if even else [nn.ZeroPad2d((before, after) * 2), module]
 

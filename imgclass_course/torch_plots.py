@@ -16,8 +16,8 @@ def _cell(axis: "Axes", left: float, bottom: float, side: float, text: str, colo
     """Draw a square with a text in it; a hatched one stands for a zero that was added."""
     from matplotlib.patches import Rectangle
 
-    style = {"facecolor": (*_rgb(colour), 0.35), "edgecolor": "white" if not hatch else COLOURS["grey"]}
-    axis.add_patch(Rectangle((left, bottom), side, side, hatch=hatch, linewidth=1.2, **style))
+    face, edge = (*_rgb(colour), 0.35), COLOURS["grey"] if hatch else "white"
+    axis.add_patch(Rectangle((left, bottom), side, side, facecolor=face, edgecolor=edge, hatch=hatch, linewidth=1.2))
     axis.text(left + side / 2, bottom + side / 2, text, fontsize=FONT_SIZE - 1, ha="center", va="center")
 
 
@@ -40,7 +40,9 @@ def draw_orders() -> "Axes":
         groups, size = (4, 3) if order == (1, 0) else (3, 4)
         for group in range(groups):
             start = 1.5 + group * size * side
-            axis.plot([start + 0.04, start + size * side - 0.04], [bottom - 0.07] * 2, color=COLOURS["ink"], linewidth=1.5)
+            axis.plot(
+                [start + 0.04, start + size * side - 0.04], [bottom - 0.07] * 2, color=COLOURS["ink"], linewidth=1.5
+            )
             what = f"pixel {group + 1}" if groups == 4 else f"all {CHANNELS[group]}"
             axis.text(start + size * side / 2, bottom - 0.12, what, fontsize=FONT_SIZE - 2, ha="center", va="top")
     return axis
@@ -59,7 +61,9 @@ def draw_padding(side: int = 6) -> "Axes":
         for number in range(-(-side // 2)):
             left, level = 1.9 + (2 * number - before) * cell, bottom - 0.16 - 0.2 * number
             colour = COLOURS[("orange", "green", "pink")[number % 3]]
-            axis.plot([left + 0.05, left + 3 * cell - 0.05], [level] * 2, color=colour, linewidth=4, solid_capstyle="butt")
+            axis.plot(
+                [left + 0.05, left + 3 * cell - 0.05], [level] * 2, color=colour, linewidth=4, solid_capstyle="butt"
+            )
             axis.plot(left + 1.5 * cell, level, "o", color=colour, markersize=9)
         centres = ", ".join(str(2 * number - before + 2) for number in range(-(-side // 2)))
         axis.text(5.5, bottom - 0.35, f"middles:\n{centres}", fontsize=FONT_SIZE, va="center")
@@ -87,13 +91,25 @@ def draw_way_round() -> "Axes":
     from matplotlib.patches import FancyArrowPatch
 
     axis, middle = canvas(6.4, 1.75), 0.6
-    boxes = [("x", 0.1, 0.6, "sky"), ("convolution\nnorm, ReLU", 1.1, 1.5, "orange"), ("convolution\nnorm", 3.0, 1.5, "orange")]
+    boxes = [
+        ("x", 0.1, 0.6, "sky"),
+        ("convolution\nnorm, ReLU", 1.1, 1.5, "orange"),
+        ("convolution\nnorm", 3.0, 1.5, "orange"),
+    ]
     boxes += [("+", 4.85, 0.45, "green"), ("ReLU", 5.6, 0.7, "sky")]
     for text, left, width, colour in boxes:
         draw_box(axis, (left, middle - 0.35), width, 0.7, text, colour)
     for (_, left, width, _), (_, right, _, _) in zip(boxes, boxes[1:], strict=False):
         draw_arrow(axis, (left + width + 0.03, middle), (right - 0.03, middle))
-    style = {"connectionstyle": "arc3,rad=-0.3", "arrowstyle": "-|>", "mutation_scale": 15, "linewidth": 2.5}
-    axis.add_patch(FancyArrowPatch((0.4, middle + 0.37), (5.07, middle + 0.37), color=COLOURS["blue"], **style))
+    ends = (0.4, middle + 0.37), (5.07, middle + 0.37)
+    arc = FancyArrowPatch(
+        *ends,
+        connectionstyle="arc3,rad=-0.3",
+        arrowstyle="-|>",
+        mutation_scale=15,
+        linewidth=2.5,
+        color=COLOURS["blue"],
+    )
+    axis.add_patch(arc)
     axis.text(2.75, 1.12, "the way round: x itself", fontsize=FONT_SIZE, ha="center", color=COLOURS["blue"])
     return axis

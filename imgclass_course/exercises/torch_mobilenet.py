@@ -62,7 +62,7 @@ def to_tensors(answer: Callable[[np.ndarray], "torch.Tensor"]) -> str:
 INPUTS, CLASSES, STEPS, RATE = 6, 3, 4, 0.5
 
 
-def _start() -> "tuple[torch.nn.Module, torch.Tensor, torch.Tensor]":
+def _start() -> "tuple[torch.nn.Linear, torch.Tensor, torch.Tensor]":
     """Return a layer that always begins alike, and a batch."""
     import torch
 
@@ -146,7 +146,9 @@ def answers_in_use(answer: Callable[..., "torch.Tensor"]) -> str:
         found = _array(given, truth.shape, "The batch of answers")
         dropped = not np.allclose(found, truth, atol=1e-5)
         expect(not dropped, "These are the answers of training mode: call `module.eval()` before you compute.")
-        expect(not given.requires_grad, "Your answers carry notes for a gradient: compute them under `torch.no_grad()`.")
+        expect(
+            not given.requires_grad, "Your answers carry notes for a gradient: compute them under `torch.no_grad()`."
+        )
         left = "in training mode" if module.training else "in use (`eval`)"
         came = "in training mode" if training else "in use (`eval`)"
         expect(module.training == training, f"The module came {came}, and your function left it {left}.")
