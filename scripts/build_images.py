@@ -41,6 +41,7 @@ CHOSEN = {
     "16_ensembles": 2,
     "17_antialiasing": 1,
     "18_trust": 24,
+    "21_pytorch": 4,
     "A1_engines": 4,
     "A2_backbones": 0,
 }
