@@ -38,7 +38,7 @@ class TorchRunner(BatchRunner):
         """
         super().__init__(workers)
         self._torch, self._device = import_torch(), torch_device()
-        self._network = network.eval().to(self._device)
+        self._network = network.train(False).to(self._device)
 
     def run_batch(self, images: np.ndarray) -> np.ndarray:
         """Return the vectors [n, d] float32 of pictures [n, size, size, 3] uint8."""

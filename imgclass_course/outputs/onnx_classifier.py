@@ -100,7 +100,7 @@ def export_torch_classifier(
     """
     torch, path = import_torch(), Path(path)
     modes = [(module, module.training) for module in model.modules()]  # a part may be in use while another one trains
-    model.eval()  # dropout and batch normalisation as they are in use
+    model.train(False)  # dropout and batch normalisation as they are in use
     about = {CLASSES: json.dumps(list(classes)), BACKBONE: backbone, PREPARATION: preparation}
     try:
         data = _onnx_bytes(torch, model, image_size, about)
