@@ -1,7 +1,7 @@
 """What the same network does on different engines: pictures per second of forward passes alone, on all cores.
 
-Three kinds of backbone: the embedded one (also on PyTorch, where that is installed), the same weights as a SavedModel, and as
-a Keras application.
+Three kinds of backbone: the embedded one (also on PyTorch, where that is installed), the same weights as a SavedModel,
+and as a Keras application.
 Run it as `python -m benchmarks.engines --image_dir FOLDER`. The last line of output is JSON.
 """
 

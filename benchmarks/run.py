@@ -61,7 +61,9 @@ def extraction(settings: Settings) -> list[Row]:
         return old_retrain_command(settings, f"old{repeat}", settings.image_dir, "--extract_only")
 
     def forward(_: int) -> list[str]:
-        return module_command("benchmarks.engines", "--image_dir", settings.image_dir, "--only", "embedded", "--engines")
+        return module_command(
+            "benchmarks.engines", "--image_dir", settings.image_dir, "--only", "embedded", "--engines"
+        )
 
     contenders = {"imgclass": own, "forward passes": forward, "Keras loop": loop, "old way": old}
     runs = interleaved(contenders, settings.repeats)

@@ -62,7 +62,7 @@ def label(
     _check_given(given)
     wanted.check(given)
     if graph.is_file() and graph.suffix.lower() != ".onnx":
-        raise click.UsageError(f"--graph names a folder that `imgclass retrain` wrote, or an ONNX file; {graph} is neither.")
+        raise click.UsageError(f"--graph names a folder that `imgclass retrain` wrote, or an ONNX file; {graph} is a file of another kind.")
     classifier = load_classifier(graph)
     _check_unneeded(unneeded, classifier.image_size)
     names = _read_labels(labels, classifier.classes_) if labels else classifier.classes_
