@@ -1,6 +1,7 @@
 """What the same network does on different engines: pictures per second of forward passes alone, on all cores.
 
-Three kinds of backbone: the embedded one, the same weights as a SavedModel, and as a Keras application.
+Three kinds of backbone: the embedded one (also on PyTorch, where that is installed), the same weights as a SavedModel,
+and as a Keras application.
 Run it as `python -m benchmarks.engines --image_dir FOLDER`. The last line of output is JSON.
 """
 
@@ -10,6 +11,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -24,6 +26,7 @@ from imgclass_course.embedded import export_module  # noqa: E402
 from imgclass_course.foundation.picture_files import load_image  # noqa: E402
 from imgclass_course.mobilenet import embedded_weights  # noqa: E402
 
+ENGINES = {"TensorFlow": "tensorflow", "PyTorch": "torch"}  # the others, with the names of their runners
 PICTURES = 256
 WARM_UP = 32  # pictures before the clock starts
 REPEATS = 5
@@ -71,11 +74,17 @@ def lowest_cosine(first: np.ndarray, second: np.ndarray) -> float:
     return round(float(cosines.min()), 6)
 
 
+def has(backbone: Backbone, engine: str) -> bool:
+    """Whether a backbone runs on an engine here: what comes along has a form in PyTorch, which may be missing."""
+    return engine != "PyTorch" or bool(find_spec("torch") and hasattr(backbone.network, "torch_network"))
+
+
 def main() -> None:
     """Read the flag, measure, print the result as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--image_dir", type=Path, required=True, help="folder of class folders with JPEG pictures")
     parser.add_argument("--only", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--engines", nargs="*", choices=ENGINES, default=list(ENGINES), help="beside LiteRT")
     flags = parser.parse_args()
     paths = islice(sorted(flags.image_dir.rglob("*.jpg")), PICTURES)
     images = np.stack([load_image(path, 224) for path in paths])
@@ -83,10 +92,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for kind in flags.only:
             backbone = KINDS[kind](Path(folder))
-            lite, plain = backbone.runner("litert"), backbone.runner("tensorflow")
-            rates = measure({"LiteRT": lite, "TensorFlow": plain}, images)
-            cosine = lowest_cosine(lite(images), plain(images))
-            result[kind] = {**rates, "runner": type(lite).__name__, "cosine": cosine}
+            lite = backbone.runner("litert")
+            others = {name: backbone.runner(ENGINES[name]) for name in flags.engines if has(backbone, name)}
+            rates = measure({"LiteRT": lite, **others}, images)
+            result[kind] = {**rates, "runner": type(lite).__name__}
+            if others:
+                result[kind]["cosine"] = min(lowest_cosine(lite(images), run(images)) for run in others.values())
     print(json.dumps(result))
 
 

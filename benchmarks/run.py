@@ -62,7 +62,9 @@ def extraction(settings: Settings) -> list[Row]:
         return old_retrain_command(settings, f"old{repeat}", settings.image_dir, "--extract_only")
 
     def forward(_: int) -> list[str]:
-        return module_command("benchmarks.engines", "--image_dir", settings.image_dir, "--only", "embedded")
+        return module_command(
+            "benchmarks.engines", "--image_dir", settings.image_dir, "--only", "embedded", "--engines"
+        )
 
     contenders = {"imgclass": own, "forward passes": forward, "Keras loop": loop, "old way": old}
     runs = interleaved(contenders, settings.repeats)
@@ -78,12 +80,13 @@ def extraction(settings: Settings) -> list[Row]:
 
 
 def engines(settings: Settings) -> list[Row]:
-    """Forward passes alone on LiteRT and on TensorFlow, for each kind of backbone, and whether the vectors agree."""
+    """Forward passes alone on each engine, for each kind of backbone, and whether the vectors agree."""
     result = measure(module_command("benchmarks.engines", "--image_dir", settings.image_dir)).result
     rows = []
     for kind, found in result.items():
-        rows += [Row(f"{kind}, {engine}", found[engine], "pictures/s") for engine in ("LiteRT", "TensorFlow")]
-        rows.append(Row(f"{kind}, lowest cosine", found["cosine"], "", Target(0.9999), "of the two engines' vectors"))
+        engines = [engine for engine in ("LiteRT", "TensorFlow", "PyTorch") if engine in found]
+        rows += [Row(f"{kind}, {engine}", found[engine], "pictures/s") for engine in engines]
+        rows.append(Row(f"{kind}, lowest cosine", found["cosine"], "", Target(0.9999), "of the engines' vectors"))
     return rows
 
 

@@ -19,6 +19,7 @@
 - `imgclass_course.outputs.cleaner_server`: The server of the page for cleaning a folder: on this machine alone, and only for the page that it gave out.
 - `imgclass_course.outputs.export_writers`: The files of an exported classifier: LiteRT in four precisions, ONNX, and TensorFlow's SavedModel.
 - `imgclass_course.outputs.exports`: A classifier as a file that runs without this library: LiteRT, TensorFlow's SavedModel or ONNX, checked before it is kept.
+- `imgclass_course.outputs.onnx_classifier`: A classifier as one ONNX file, from PyTorch or elsewhere: pixels in, probabilities out, the names of the classes inside.
 - `imgclass_course.outputs.report`: A page on a classifier, complete in one HTML file: what was measured, the worst mistakes, and what to do next.
 - `imgclass_course.outputs.serverless`: The service as a function of AWS Lambda, behind an API Gateway or the function's own address.
 - `imgclass_course.outputs.service`: A classifier as a service over HTTP: pictures in, JSON out, and a limit on everything that a stranger may ask for.

@@ -1,4 +1,5 @@
-"""The networks that come with the course, in each form that something runs: TF Hub module, Keras model, LiteRT file."""
+"""The networks that come with the course, in each form that something runs: TF Hub module, Keras model, LiteRT file,
+PyTorch module."""
 
 import hashlib
 import re
@@ -15,12 +16,14 @@ from .foundation.assets import EFFICIENTNET, EMBEDDED, embedded_weights
 from .foundation.files import assets_folder, cache_folder, write_whole
 from .foundation.hub import HubModule
 from .foundation.runners import Network
+from .foundation.torch_running import import_torch
 from .mobilenet import batch_norm, mobilenet_features
 from .mobilenet_file import write_mobilenet
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
+    import torch
 
 BATCH_NORM_DECAY = 0.9997  # of the averages, as MobileNet was trained
 KINDS = {"dw": "depthwise", "pw": "pointwise"}  # Keras's names for the layers of a pair, and ours
@@ -115,6 +118,13 @@ class EmbeddedMobileNet:
         network = keras_mobilenet(embedded_weights(), image_size, prepared)
         return keras.Model(inputs, network.output, name=f"mobilenet_v1_100_{image_size}")
 
+    def torch_network(self, image_size: int) -> "torch.nn.Module":
+        """Return it in PyTorch, preparation inside: [n, size, size, 3] uint8 in, [n, 1024] float32 out."""
+        import_torch()
+        from .torch_mobilenet import torch_mobilenet
+
+        return torch_mobilenet(embedded_weights(), image_size)
+
 
 @dataclass(frozen=True)
 class EmbeddedEfficientNet:
@@ -133,6 +143,13 @@ class EmbeddedEfficientNet:
         scale, offset = 1 / INPUT_SCALE, -INPUT_CENTRE / INPUT_SCALE
         prepared = keras.layers.Rescaling(scale, offset=offset, name="preparation")(inputs)
         return keras_efficientnet(embedded_weights(EFFICIENTNET), image_size, prepared)
+
+    def torch_network(self, image_size: int) -> "torch.nn.Module":
+        """Return it in PyTorch, preparation inside: [n, size, size, 3] uint8 in, [n, 1280] float32 out."""
+        import_torch()
+        from .torch_efficientnet import torch_efficientnet
+
+        return torch_efficientnet(embedded_weights(EFFICIENTNET), image_size)
 
 
 NETWORKS: dict[str, Callable[[], Network]] = {EMBEDDED: EmbeddedMobileNet(), EFFICIENTNET: EmbeddedEfficientNet()}

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, Protocol
 
+from .foundation.assets import EFFICIENTNET, EMBEDDED
 from .foundation.errors import BackboneError
 from .foundation.files import cache_folder
 from .foundation.litert import convert_network, converted_once
 from .foundation.ray_runner import RayRunner
 from .foundation.runners import LiteRTRunner, Runner, TensorFlowRunner, sees_gpu
+from .foundation.torch_running import TorchRunner
 
 KEPT_RUNNERS = 8
 _one_at_a_time = threading.RLock()  # so that two threads do not convert the same network
@@ -81,8 +83,19 @@ def _ray_runner(backbone: Described) -> Runner:
     return RayRunner(partial(_tensorflow_runner, backbone))
 
 
+def _torch_runner(backbone: Described) -> Runner:
+    """Return PyTorch's runner. Raises `BackboneError` for a network that has no form in PyTorch."""
+    if not hasattr(backbone.network, "torch_network"):
+        raise BackboneError(
+            f"{backbone.name} has no form in PyTorch; {EMBEDDED} and {EFFICIENTNET} have one. Run it with 'litert' or "
+            "'tensorflow'."
+        )
+    return TorchRunner(backbone.network.torch_network(backbone.image_size))
+
+
 RUNNERS: dict[str, Callable[[Described], Runner]] = {
     "litert": _litert_runner,
     "tensorflow": _tensorflow_runner,
     "ray": _ray_runner,
+    "torch": _torch_runner,
 }

@@ -43,6 +43,7 @@ CHOSEN = {
     "18_trust": 24,
     "19_deployment": 12,
     "20_scaling_out": 2,
+    "21_pytorch": 4,
     "A2_backbones": 0,
 }
 CHROMIUM = ("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")

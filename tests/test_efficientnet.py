@@ -39,6 +39,14 @@ def test_every_way_to_run_it_gives_the_same_vectors(pictures: np.ndarray) -> Non
     assert np.allclose(backbone.model()(pictures).numpy(), by_litert, atol=1e-3)
 
 
+def test_pytorch_gives_the_same_vectors(pictures: np.ndarray) -> None:
+    pytest.importorskip("torch")
+    backbone = load_backbone(EFFICIENTNET)
+    found, expected = backbone.runner("torch")(pictures), backbone.runner("litert")(pictures)
+    cosines = (found * expected).sum(1) / np.linalg.norm(found, axis=1) / np.linalg.norm(expected, axis=1)
+    assert cosines.min() > 0.9999 and np.allclose(found, expected, atol=1e-3) and expected.max() > 1
+
+
 def test_it_names_photos(pictures: np.ndarray) -> None:
     weights = embedded_weights(EFFICIENTNET)
     vectors = load_backbone(EFFICIENTNET)(pictures)

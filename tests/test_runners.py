@@ -108,7 +108,7 @@ def test_runner_of_ones_own(small_backbone: Backbone, monkeypatch: pytest.Monkey
     monkeypatch.setitem(running.RUNNERS, "made up", lambda backbone: EngineRunner(average_colours))
     pictures = np.stack([gradient(128, 128)])
     np.testing.assert_array_equal(small_backbone.runner("made up")(pictures), [average_colours(pictures[0])])
-    with pytest.raises(BackboneError, match="no runner 'abacus'; there are litert, tensorflow, ray, made up"):
+    with pytest.raises(BackboneError, match="no runner 'abacus'; there are litert, tensorflow, ray, torch, made up"):
         small_backbone.runner("abacus")
 
 

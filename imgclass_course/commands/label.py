@@ -29,7 +29,9 @@ old_options = options(  # of label_image.py, where a graph did not know how its 
 @click.command()
 @click.argument("pictures", nargs=-1, type=PATH)
 @click.option("--image", "more", multiple=True, type=PATH, help="A picture or folder; may be given several times.")
-@click.option("--graph", type=PATH, default=CLASSIFIER, show_default=True, help="Folder of the classifier.")
+@click.option(
+    "--graph", type=PATH, default=CLASSIFIER, show_default=True, help="Folder of the classifier, or an ONNX file."
+)
 @click.option("--labels", type=PATH, help="A file with other names for the classes, one per line.")
 @click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Answers per picture.")
 @many_options
@@ -48,6 +50,8 @@ def label(
 ) -> None:
     """Name what is in PICTURES, or in all pictures of a folder, with a classifier that `imgclass retrain` made.
 
+    --graph may also be a classifier in an ONNX file, such as one from PyTorch.
+
     \b
     Examples:
       imgclass label --graph my_classifier one.jpg two.png
@@ -59,8 +63,10 @@ def label(
     given, wanted = [*pictures, *more], Wanted(csv, sort_into, at_least, link)
     _check_given(given)
     wanted.check(given)
-    if graph.is_file():
-        raise click.UsageError(f"--graph names a folder that `imgclass retrain` wrote; {graph} is a file.")
+    if graph.is_file() and graph.suffix.lower() != ".onnx":
+        raise click.UsageError(
+            f"--graph names a folder that `imgclass retrain` wrote, or an ONNX file; {graph} is a file of another kind."
+        )
     classifier = load_classifier(graph)
     _check_unneeded(unneeded, classifier.image_size)
     names = _read_labels(labels, classifier.classes_) if labels else classifier.classes_

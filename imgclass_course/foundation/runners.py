@@ -3,6 +3,7 @@
 import math
 import os
 import sys
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
@@ -115,20 +116,21 @@ class LiteRTRunner:
         return map_in_threads(lambda item: attempt(lambda one: self.run(load(one)), item), items, self._workers)
 
 
-class TensorFlowRunner:
-    """TensorFlow runs the network itself, in batches; on a GPU where TensorFlow sees one."""
+class BatchRunner(ABC):
+    """What runs a network on batches of pictures, which are read in threads meanwhile."""
 
-    def __init__(self, network: Network, workers: int | None = None) -> None:
-        """Take a network; pictures are read by `workers` threads (None: one a core)."""
-        import tensorflow as tf
-
+    def __init__(self, workers: int | None = None) -> None:
+        """Pictures are read by `workers` threads (None: one a core)."""
         self._workers = workers
-        self._run = tf.function(lambda images: network(tf.cast(images, tf.float32)), reduce_retracing=True)
+
+    @abstractmethod
+    def run_batch(self, images: np.ndarray) -> np.ndarray:
+        """Return the vectors [n, d] float32 of at most `BATCH_SIZE` pictures [n, size, size, 3] uint8."""
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Return the vectors [n, d] float32 of pictures [n, size, size, 3] uint8."""
         starts = range(0, max(len(images), 1), BATCH_SIZE)
-        return np.concatenate([self._run(images[start : start + BATCH_SIZE]).numpy() for start in starts])
+        return np.concatenate([self.run_batch(images[start : start + BATCH_SIZE]) for start in starts])
 
     def map(self, load: Load, items: Iterable[Item]) -> Iterator[Outcome]:
         """Read pictures in threads and run the network on batches of them; yield an `Outcome` each, in order."""
@@ -140,6 +142,21 @@ class TensorFlowRunner:
         readable = [image for image in batch if isinstance(image, np.ndarray)]
         vectors = iter(self(np.stack(readable)) if readable else ())
         return (next(vectors) if isinstance(image, np.ndarray) else image for image in batch)
+
+
+class TensorFlowRunner(BatchRunner):
+    """TensorFlow runs the network itself, in batches; on a GPU where TensorFlow sees one."""
+
+    def __init__(self, network: Network, workers: int | None = None) -> None:
+        """Take a network; pictures are read by `workers` threads (None: one a core)."""
+        import tensorflow as tf
+
+        super().__init__(workers)
+        self._run = tf.function(lambda images: network(tf.cast(images, tf.float32)), reduce_retracing=True)
+
+    def run_batch(self, images: np.ndarray) -> np.ndarray:
+        """Return the vectors [n, d] float32 of pictures [n, size, size, 3] uint8."""
+        return self._run(images).numpy()
 
 
 def sees_gpu() -> bool:

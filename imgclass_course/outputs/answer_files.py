@@ -22,6 +22,7 @@ from ..classifiers import Answer
 from ..foundation.errors import ClassifierError
 from ..foundation.files import printable
 from .classifier_files import DESCRIPTION
+from .onnx_classifier import onnx_file
 
 COLUMNS = ("path", "class", "probability", "none_of_these", "distance", "problem", "classifier")
 IDENTITY_LENGTH = 12  # characters of the hash that says which classifier answered
@@ -49,7 +50,7 @@ class AnswerRow(NamedTuple):
 
 def classifier_identity(folder: str | os.PathLike, names: Iterable[str]) -> str:
     """Return what tells a saved classifier, with the names that its classes are given, from every other one."""
-    digest = hashlib.sha256((Path(folder) / DESCRIPTION).read_bytes())
+    digest = hashlib.sha256((onnx_file(Path(folder)) or Path(folder) / DESCRIPTION).read_bytes())
     digest.update("\0".join(names).encode("utf-8", "backslashreplace"))
     return digest.hexdigest()[:IDENTITY_LENGTH]
 

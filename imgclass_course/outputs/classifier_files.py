@@ -34,6 +34,7 @@ from ..foundation.runners import LiteRTRunner
 from ..joined_backbones import LENGTH
 from ..novelty import KnownPictures
 from .classifier_folder import DESCRIPTION, FORMAT, load_arrays, read_description, read_file, refusal, sizes_of
+from .onnx_classifier import load_onnx_classifier, onnx_file
 from .saved_classifier import MAPS, PROBABILITIES, VECTOR, SavedClassifier
 
 if TYPE_CHECKING:
@@ -208,13 +209,18 @@ def load_classifier(folder: str | os.PathLike, backbone: "Backbone | JoinedBackb
 def load_classifier(
     folder: str | os.PathLike, backbone: "Backbone | JoinedBackbone | None" = None
 ) -> SavedClassifier | ImageClassifier:
-    """Read a classifier out of a folder. Raises `ClassifierError` with what is wrong and what to do.
+    """Read a classifier out of a folder or an ONNX file. Raises `ClassifierError` with what is wrong and what to do.
 
     Without a `backbone` its LiteRT file is used, which needs nothing else; nothing that the folder names is downloaded,
     opened or run. With one, which must be the network that it was trained on, it can be trained further and looked into;
-    of a fine-tuned classifier it is the network as it was before.
+    of a fine-tuned classifier it is the network as it was before. For an ONNX file see `onnx_classifier`; it can be used,
+    and not trained further.
     """
     folder = Path(folder)
+    if alone := onnx_file(folder):
+        if backbone is not None:
+            raise ClassifierError(f"{printable(alone)} is an ONNX file: it can be used, and not trained further.")
+        return load_onnx_classifier(alone)
     description = read_description(folder)
     if backbone is None:
         return _saved_classifier(folder, description)

@@ -1,14 +1,16 @@
-"""A classifier out of a folder at work: LiteRT runs it, without TensorFlow and without its backbone."""
+"""A saved classifier at work: LiteRT or onnxruntime runs it, without TensorFlow and without its backbone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 
 from ..classifiers import Answer, PictureClassifier, PictureLoader, measured_distances, picture_loader, run_on_pictures
 from ..foundation.errors import ClassifierError
 from ..foundation.litert import Layer
+from ..foundation.onnx_running import OnnxRunner
 from ..foundation.picture_files import SQUASH
 from ..foundation.pictures import Picture, PictureSource, as_pictures
 from ..foundation.runners import LiteRTRunner, Outcome, attempt
@@ -33,12 +35,13 @@ def score_slopes(layers: Sequence[Layer], vector: np.ndarray, number: int) -> np
 
 @dataclass(frozen=True, eq=False)
 class SavedClassifier(PictureClassifier):
-    """A classifier out of a folder. It needs neither TensorFlow nor the backbone."""
+    """A classifier out of a folder, or out of an ONNX file. It needs neither TensorFlow nor the backbone."""
 
     classes_: Sequence[str]
     image_sizes: Sequence[int]  # pixels, of each network
     backbone_name: str
-    runner: LiteRTRunner = field(repr=False)  # of the probabilities and, where strangers are told, of the vector
+    # Of the probabilities and, where strangers are told, of the vector.
+    runner: LiteRTRunner | OnnxRunner = field(repr=False)
     known: KnownPictures | None = field(default=None, repr=False)
     layers: Sequence[Layer] = field(
         default=(), repr=False
@@ -91,4 +94,4 @@ class SavedClassifier(PictureClassifier):
 
     @cached_property
     def _maps_runner(self) -> LiteRTRunner:
-        return self.runner.with_outputs(MAPS)
+        return cast(LiteRTRunner, self.runner).with_outputs(MAPS)  # what has `layers` is run by LiteRT

@@ -53,21 +53,25 @@ def from_teachable_machine(path: str | os.PathLike, labels: str | os.PathLike) -
     others are first turned and laid on white, as all pictures of the course are. Raises `ClassifierError` for files of
     anything else.
     """
+    return _classifier(path, labels)[0]
+
+
+def _classifier(path: str | os.PathLike, labels: str | os.PathLike) -> tuple[SavedClassifier, bytes]:
+    """Return the classifier, and the LiteRT file that it runs."""
     names = _read_labels(Path(labels))
     network, head = _read_model(Path(path))
     if (found := head[-1][0].shape[1]) != len(names):
         raise ClassifierError(f"{printable(labels)} has {len(names)} labels and {printable(path)} has {found} classes.")
     converted = convert_network(lambda pixels: network(pixels / 127.5 - 1, training=False), IMAGE_SIZE)
-    runner = LiteRTRunner(add_head([converted], head))
-    return SavedClassifier(tuple(names), (IMAGE_SIZE,), NAME, runner, preparation=CROP)
+    model = add_head([converted], head)
+    return SavedClassifier(tuple(names), (IMAGE_SIZE,), NAME, LiteRTRunner(model), preparation=CROP), model
 
 
 def convert_teachable_machine(
     path: str | os.PathLike, labels: str | os.PathLike, folder: str | os.PathLike
 ) -> SavedClassifier:
     """Write the classifier of `from_teachable_machine` into a folder, as `load_classifier` reads it, and return it."""
-    classifier = from_teachable_machine(path, labels)
-    model = classifier.runner.model
+    classifier, model = _classifier(path, labels)
     about = {
         "backbone": NAME,
         "fingerprint": hashlib.sha256(model).hexdigest(),
