@@ -20,6 +20,7 @@ from imgclass_course.outputs.export_writers import named_model, read_metadata
 from imgclass_course.outputs.exports import ACCEPTED_LOSS, Export, export_classifier, file_name
 from imgclass_course.outputs.litert_to_tensorflow import tensorflow_function
 from imgclass_course.outputs.parity import check_equal, check_loss, compare_answers
+from imgclass_course.outputs.service import build_app, open_service
 
 Run = Callable[..., SimpleNamespace]
 WAYS = [("litert", "float32"), ("litert", "float16"), ("litert", "int8_weights"), ("litert", "int8"),
@@ -182,3 +183,34 @@ def test_mistakes_are_one_line(
         export_classifier(classifier_folder, tmp_path, "coreml")
     with pytest.raises(ExportError, match="no precision 'int4'"):
         export_classifier(classifier_folder, tmp_path, precision="int4")
+
+
+def test_an_exported_onnx_file_is_a_classifier_again_and_is_served(
+    exported: dict[tuple, Export], classifier_folder: Path, pictures: Path
+) -> None:
+    from starlette.testclient import TestClient
+
+    path = sorted((pictures / "red").iterdir())[0]
+    expected = load_classifier(classifier_folder).predict(path)
+    onnx = exported["onnx", "float32"].path
+    assert load_classifier(onnx).predict(path).probabilities == pytest.approx(expected.probabilities, abs=1e-5)
+    with TestClient(build_app(open_service(onnx))) as client:
+        (answer,) = client.post("/predict", content=path.read_bytes(), headers={"Content-Type": "image/png"}).json()[
+            "pictures"
+        ]
+    assert answer["class"] == expected
+    assert answer["probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
+
+
+def test_an_onnx_file_holds_no_litert_file(exported: dict[tuple, Export], tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="cannot be exported: It is an ONNX file"):
+        export_classifier(exported["onnx", "float32"].path, tmp_path)
+
+
+def test_the_page_in_smaller_numbers(imgclass: Run, classifier_folder: Path, pictures: Path, tmp_path: Path) -> None:
+    sizes = []
+    for precision in ("float32", "int8_weights"):
+        flags = ("--to", "web", "--precision", precision, "--image_dir", pictures, "--accept_loss", 1)
+        assert "open it in a browser" in imgclass("export", classifier_folder, tmp_path / precision, *flags).out
+        sizes.append((tmp_path / precision / "index.html").stat().st_size)
+    assert sizes[1] < 0.6 * sizes[0]

@@ -8,14 +8,14 @@ import click
 
 from .options import PATH, FiniteRange, percentage
 
-FORMATS = ("litert", "saved_model", "onnx")
+FORMATS = ("litert", "saved_model", "onnx", "web")
 PRECISIONS = ("float32", "float16", "int8_weights", "int8")
 
 
 @click.command()
 @click.argument("classifier", type=PATH)
 @click.argument("output_dir", type=PATH)
-@click.option("--to", type=click.Choice(FORMATS), default="litert", show_default=True, help="The format of the file.")
+@click.option("--to", type=click.Choice(FORMATS), default="litert", show_default=True, help="The format of the file; web: a page that runs it in any browser.")
 @click.option("--precision", type=click.Choice(PRECISIONS), default="float32", show_default=True,
               help="Of the numbers in it. float16 halves a LiteRT file, int8_weights quarters it; int8 also computes in whole "
                    "numbers, whose range it finds on training pictures (--image_dir).")
@@ -39,8 +39,17 @@ def export(
     Examples:
       imgclass export my_classifier/ exported/ --to onnx --image_dir my_pictures/
       imgclass export my_classifier/ exported/ --precision float16 --image_dir my_pictures/
+      imgclass export my_classifier/ page/ --to web
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is imported
+    if to == "web":
+        from imgclass_course.outputs.web_page import export_web_page
+
+        page = export_web_page(
+            classifier, output_dir, precision, pictures=image_dir, accept_loss=accept_loss, **split
+        )
+        click.echo(f"Exported: {page} ({page.stat().st_size / 1e6:.1f} MB): open it in a browser")
+        return
     from imgclass_course.outputs.exports import export_classifier
 
     found = export_classifier(classifier, output_dir, to, precision, image_dir, accept_loss, **split)

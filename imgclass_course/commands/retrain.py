@@ -66,9 +66,9 @@ network_options = options(
                       "between them, two names are joined: mobilenet_v1_100_224+efficientnet_lite2_260."),
     click.option("--weights", type=PATH, help="A file of weights for keras:NAME; else they are Keras's, downloaded."),
     click.option("--model_dir", type=PATH, help="Where downloaded TF Hub modules are kept."),
-    click.option("--engine", type=click.Choice(["litert", "tensorflow", "ray"]), show_default="tensorflow on a GPU, else litert",
-                 help="What runs the network: LiteRT in threads, TensorFlow, or LiteRT in processes of Ray, on all cores of "
-                      "this machine or of a cluster."),
+    click.option("--engine", type=click.Choice(["litert", "tensorflow", "ray", "torch"]), show_default="tensorflow on a GPU, else litert",
+                 help="What runs the network: LiteRT in threads, TensorFlow, PyTorch, or LiteRT in processes of Ray, on all "
+                      "cores of this machine or of a cluster."),
     click.option("--ray_address", metavar="HOST:PORT", show_default="RAY_ADDRESS, else this machine",
                  help="The cluster that --engine ray runs on, as `ray start --head` prints it."),
 )  # fmt: skip

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from .errors import ClassifierError
-from .runners import Item, Load, Outcome, attempt
+from .runners import Item, Load, Outcome, Pixels, attempt
 from .threads import map_in_threads
 
 SILENT = 4  # of onnxruntime's levels of logging: nothing but what ends the process
 BYTES = "tensor(uint8)"
+# What a classifier's file says of itself, among its metadata: see `outputs.onnx_classifier`.
+CLASSES, BACKBONE, PREPARATION = "imgclass_classes", "imgclass_backbone", "imgclass_preparation"
 
 
 def import_onnxruntime() -> Any:
@@ -28,7 +30,9 @@ class OnnxRunner:
     """onnxruntime runs a network, one picture at a time in each thread."""
 
     def __init__(self, model: bytes, workers: int | None = None) -> None:
-        """Take an ONNX file from one picture, or any number, [n, size, size, 3] uint8 to one result [n, k] float32.
+        """Take an ONNX file from one picture, or any number, [n, size, size, 3] uint8 to a result [n, k] float32.
+
+        Other results after the first one are left alone.
 
         It is run in `workers` threads (None: one a core). Files beside it, in which ONNX can keep weights, are not read.
         Raises `ClassifierError` for what is no such file, and where onnxruntime is not installed.
@@ -50,9 +54,9 @@ class OnnxRunner:
     def _shapes(self) -> tuple[int, int]:
         """Return the side of the pictures, in pixels, and the length of the result. Raises `ClassifierError`."""
         entries, results = self._session.get_inputs(), self._session.get_outputs()
-        if len(entries) != 1 or len(results) != 1:
+        if len(entries) != 1 or not results:
             raise ClassifierError(f"it has {len(entries)} inputs and {len(results)} results, and one of each is wanted")
-        (entry,), (result,) = entries, results
+        entry, result = entries[0], results[0]
         side, count = (entry.shape[1:2] or [0])[0], (result.shape[1:2] or [0])[0]
         wanted = isinstance(side, int) and side > 0 and entry.shape[1:] == [side, side, 3] and entry.type == BYTES
         if not wanted or not _any_number(entry.shape[0]):
@@ -61,12 +65,12 @@ class OnnxRunner:
             raise ClassifierError(
                 f"its result is {result.type} {result.shape}, and tensor(float) [n, classes] is wanted"
             )
-        self._entry = entry.name
+        self._entry, self._result = entry.name, result.name
         return side, count
 
-    def run(self, image: np.ndarray) -> np.ndarray:
+    def run(self, image: Pixels) -> np.ndarray:
         """Return the result [k] float32 of one picture [size, size, 3] uint8. Any number of threads may do this."""
-        return self._session.run(None, {self._entry: image[None]})[0][0]
+        return self._session.run([self._result], {self._entry: np.asarray(image)[None]})[0][0]
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Return the results [n, k] float32 of pictures [n, size, size, 3] uint8."""

@@ -20,6 +20,7 @@ import numpy as np
 from ..foundation.errors import ExportError
 from ..foundation.files import write_text_whole
 from ..foundation.litert import LiteRTGraph
+from ..foundation.onnx_running import BACKBONE, CLASSES, PREPARATION
 from ..foundation.threads import hide_native_logs
 from .litert_to_tensorflow import tensorflow_function
 
@@ -172,7 +173,8 @@ def write_onnx(model: bytes, about: dict[str, Any], path: Path) -> None:
     for entry in (*made.graph.input, *made.graph.output):
         entry.type.tensor_type.shape.dim[0].dim_param = "pictures"
     del made.graph.value_info[:]  # shapes of what is computed within, of one picture
-    for key, value in about.items():
+    own = {CLASSES: about["classes"], BACKBONE: about["backbone"], PREPARATION: about["resizing"]}  # for `load_classifier`
+    for key, value in {**about, **own}.items():
         made.metadata_props.add(key=key, value=value if isinstance(value, str) else json.dumps(value))
     onnx.checker.check_model(made)
     onnx.save(made, str(path))

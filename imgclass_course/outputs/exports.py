@@ -94,7 +94,7 @@ def export_classifier(
         classifier = saved
     shown = _pictures_to_compare(saved, images)
     about = describe(saved, precision)
-    model = named_model(saved.runner.model)
+    model = named_model(saved.litert_runner.model)
     if precision != "float32":
         model = quantised(model, precision, _calibration(saved, images) if precision == "int8" else ())
     path = folder / file_name(to, precision)
@@ -134,6 +134,7 @@ def describe(saved: SavedClassifier, precision: str) -> dict[str, Any]:
         "backbone": saved.backbone_name,
         "precision": precision,
         "inputs": inputs,
+        "resizing": saved.preparation,
         "preparation": HOW[saved.preparation],
     }
 
@@ -159,16 +160,20 @@ def _check_wish(folder: Path, to: str, precision: str, pictures: Any) -> None:
 
 def _as_saved(classifier: "PictureClassifier | str | os.PathLike") -> SavedClassifier:
     """Return the classifier as its folder holds it: with a LiteRT file. Raises `ExportError` where it has none."""
-    if isinstance(classifier, SavedClassifier):
-        return classifier
     try:
-        if isinstance(classifier, str | os.PathLike):
-            return load_classifier(classifier)
-        with tempfile.TemporaryDirectory() as folder:
-            save_classifier(classifier, folder)  # type: ignore[arg-type] # others say themselves that they cannot be saved
-            return load_classifier(folder)
+        saved = classifier if isinstance(classifier, SavedClassifier) else _read_or_save(classifier)
+        _ = saved.litert_runner  # it has one
     except ClassifierError as error:
         raise ExportError(f"This classifier cannot be exported: {error}") from error
+    return saved
+
+
+def _read_or_save(classifier: "PictureClassifier | str | os.PathLike") -> SavedClassifier:
+    if isinstance(classifier, str | os.PathLike):
+        return load_classifier(classifier)
+    with tempfile.TemporaryDirectory() as folder:
+        save_classifier(classifier, folder)  # type: ignore[arg-type] # others say themselves that they cannot be saved
+        return load_classifier(folder)
 
 
 def _pictures_to_compare(saved: SavedClassifier, images: ImageFolder | None) -> Shown:
@@ -242,7 +247,7 @@ def _compare(classifier: PictureClassifier, saved: SavedClassifier, shown: Shown
         raise ExportError(f"The exported file cannot be run, so it was not kept: {reason}") from error
     vectors = None
     if len(found) > 1:
-        whole = saved.runner.with_outputs(PROBABILITIES, VECTOR)
+        whole = saved.litert_runner.with_outputs(PROBABILITIES, VECTOR)
         each = [sizes if len(sizes) > 1 else sizes[0] for sizes in zip(*shown.pixels, strict=True)]
         rows = np.stack(list(map_in_threads(whole.run, each)))
         vectors = rows[:, len(saved.classes_) :], found[1]

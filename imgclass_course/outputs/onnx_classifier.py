@@ -20,7 +20,7 @@ import numpy as np
 
 from ..foundation.errors import ClassifierError, ExportError
 from ..foundation.files import printable, write_whole
-from ..foundation.onnx_running import OnnxRunner, import_onnxruntime
+from ..foundation.onnx_running import BACKBONE, CLASSES, PREPARATION, OnnxRunner, import_onnxruntime
 from ..foundation.picture_files import PREPARATIONS, SQUASH
 from ..foundation.torch_running import import_torch
 from .classifier_folder import DESCRIPTION, MAX_FILE_BYTES, MAX_IMAGE_SIZE, refusal
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     import torch
 
 ONNX_FILE = "classifier.onnx"  # its name in a folder
-CLASSES, BACKBONE, PREPARATION = "imgclass_classes", "imgclass_backbone", "imgclass_preparation"
 OPSET = 18  # of ONNX's operations, which onnxruntime has known since 1.14 (2023)
 LARGEST_DIFFERENCE = 1e-3  # between probabilities of PyTorch and of the file
 CHECKED = 3  # pictures of noise that both are asked about

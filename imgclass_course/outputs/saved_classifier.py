@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import cast
 
 import numpy as np
 
@@ -53,6 +52,13 @@ class SavedClassifier(PictureClassifier):
         """Of the network with the largest pictures, in pixels."""
         return max(self.image_sizes)
 
+    @property
+    def litert_runner(self) -> LiteRTRunner:
+        """What runs its LiteRT file. Raises `ClassifierError` where it is an ONNX file, which holds none."""
+        if isinstance(self.runner, OnnxRunner):
+            raise ClassifierError("It is an ONNX file: only a folder that imgclass retrain wrote holds a LiteRT file.")
+        return self.runner
+
     def outcomes(self, pictures: Sequence[Picture]) -> list[Outcome]:
         """Return the probabilities [k] float32 of each picture, or why it cannot be read; on all cores."""
         return self.outcomes_and_distances(pictures)[0]
@@ -94,4 +100,4 @@ class SavedClassifier(PictureClassifier):
 
     @cached_property
     def _maps_runner(self) -> LiteRTRunner:
-        return cast(LiteRTRunner, self.runner).with_outputs(MAPS)  # what has `layers` is run by LiteRT
+        return self.litert_runner.with_outputs(MAPS)

@@ -22,7 +22,7 @@ from ..classifiers import Answer
 from ..foundation.errors import ImageError, ServiceError
 from ..foundation.files import assets_folder, printable
 from ..foundation.picture_files import open_image
-from ..foundation.pictures import Picture
+from ..foundation.pictures import Picture, as_pictures
 from ..foundation.threads import num_cores
 from .answer_files import classifier_identity
 from .classifier_files import load_classifier
@@ -40,6 +40,7 @@ HELD_BODIES = 8  # bodies of the largest size that are in memory at the same tim
 QUICK_BYTES = 1 << 18  # larger bodies are taken apart in a thread, so that the others need not wait
 DRAIN_SECONDS = 1.0  # what is sent in vain is read for so long, so that the answer is not lost with it
 RETRY_SECONDS = "1"
+WARM_SIDE = 8  # pixels of the picture that each thread reads first
 SHOWN_PATH = 200  # characters of an address in a line of the log
 PAGE = {"": ("service.html", "text/html"), "/service.js": ("service.js", "text/javascript"),
         "/service.css": ("service.css", "text/css")}  # fmt: skip
@@ -117,8 +118,8 @@ class Service:
             self._threads.submit(self._warm_up)
 
     def _warm_up(self) -> None:
-        black = tuple(np.zeros((size, size, 3), np.uint8) for size in self.classifier.image_sizes)
-        self.classifier.runner.run(black)
+        black = np.zeros((WARM_SIDE, WARM_SIDE, 3), np.uint8)
+        self.classifier.answer(next(as_pictures(black)))
 
     def close(self) -> None:
         """Let the threads end when they have done what they are at."""

@@ -11,7 +11,9 @@ import hashlib
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,9 @@ from ..foundation.errors import ExportError
 from ..foundation.files import assets_folder, printable, write_text_whole
 from ..foundation.litert import name_ends
 from ..foundation.picture_files import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
+from ..foundation.runners import LiteRTRunner
 from .classifier_files import load_classifier
+from .exports import export_classifier
 from .saved_classifier import SavedClassifier
 
 PAGE = "index.html"  # what a server shows of a folder, too
@@ -29,17 +33,33 @@ STYLE = "web_page.css"
 PLACE = re.compile("%([A-Z]+)%")
 
 
-def export_web_page(classifier_folder: str | os.PathLike, folder: str | os.PathLike) -> Path:
+def export_web_page(
+    classifier_folder: str | os.PathLike,
+    folder: str | os.PathLike,
+    precision: str = "float32",  # one of exports.PRECISIONS
+    **options: Any,  # pictures, accept_loss and the split, as `export_classifier` takes them, for smaller precisions
+) -> Path:
     """Write a classifier into a folder as a page that runs it in the browser; return the page, `index.html`.
 
-    The page is one file: it can be opened where it lies, sent to somebody, or served as it is. Raises `ClassifierError` for a
-    folder that holds no classifier, or one that LiteRT cannot run, `ExportError` where `folder` is a file, and the `OSError`
-    of what cannot be written.
+    The page is one file: it can be opened where it lies, sent to somebody, or served as it is. It holds the classifier's own
+    LiteRT file or, in a smaller precision, one that was compared with it. Raises `ClassifierError` for a folder that holds no
+    classifier, or one that LiteRT cannot run, `ExportError` where `folder` is a file or the smaller file answers otherwise,
+    and the `OSError` of what cannot be written.
     """
     folder = Path(folder)
     if folder.is_file():
         raise ExportError(f"{printable(folder)} is a file: name a folder for the page.")
-    return write_text_whole(folder / PAGE, build_web_page(load_classifier(classifier_folder)))
+    classifier = load_classifier(classifier_folder)
+    if precision != "float32":
+        classifier = _in_precision(classifier, precision, options)
+    return write_text_whole(folder / PAGE, build_web_page(classifier))
+
+
+def _in_precision(classifier: SavedClassifier, precision: str, options: dict[str, Any]) -> SavedClassifier:
+    """Return the classifier with smaller numbers, if it answers well enough. Raises `ExportError`."""
+    with tempfile.TemporaryDirectory() as folder:
+        exported = export_classifier(classifier, folder, precision=precision, **options)
+        return replace(classifier, runner=LiteRTRunner(exported.path.read_bytes()))
 
 
 def build_web_page(classifier: SavedClassifier) -> str:
@@ -52,7 +72,7 @@ def build_web_page(classifier: SavedClassifier) -> str:
         "POLICY": _policy(scripts.values(), style),
         "STYLE": style,
         "ABOUT": _json_in_html(_describe(classifier)),
-        "MODEL": _packed(name_ends(classifier.runner.model)),
+        "MODEL": _packed(name_ends(classifier.litert_runner.model)),
         "KNOWN": _packed(known),
         "RUNTIME": _base64((assets / "litert_web.wasm.gz").read_bytes()),
         **scripts,
