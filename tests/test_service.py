@@ -103,6 +103,17 @@ def test_connection_is_kept_for_more_requests(server: Server, files: list[Path])
             assert receive(connection).status == 200
 
 
+def test_answers_over_a_kept_connection_do_not_wait_for_an_acknowledgement(server: Server) -> None:
+    seconds = []
+    with server.connect() as connection:
+        for _ in range(9):
+            begun = time.perf_counter()
+            connection.sendall(request("GET", "/labels", Connection="keep-alive"))
+            receive(connection)
+            seconds.append(time.perf_counter() - begun)
+    assert sorted(seconds)[2] < 0.02, seconds  # an acknowledgement takes 0.04 s
+
+
 def test_health_and_labels(server: Server, quick_folder: Path) -> None:
     health = server.ask("GET", "/health").json
     assert health["status"] == "ready" and health["version"] == __version__

@@ -17,6 +17,7 @@ import click
 
 from ..foundation.errors import CourseError, DemoError
 from ..foundation.files import assets_folder
+from ..foundation.ports import named_tcp
 from .cleaner import Cleaner
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ def open_port(port: int | None) -> socket.socket:
     """Return a socket that listens on a port of this machine, or on the first free one. Raises `DemoError`."""
     for number in PORTS if port is None else (port,):
         with suppress(OSError):
-            return socket.create_server((HOST, number))
+            return named_tcp(socket.create_server((HOST, number)))
     where = f"The port {port} is" if port else f"The ports from {PORTS.start} to {PORTS.stop - 1} are"
     raise DemoError(f"{where} not free: name another one with --port.")
 

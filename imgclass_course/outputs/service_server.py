@@ -12,6 +12,7 @@ from contextlib import suppress
 import click
 
 from ..foundation.errors import ServiceError
+from ..foundation.ports import named_tcp
 from .service import Service, build_app
 from .uploads import Refusal
 
@@ -34,7 +35,7 @@ def open_port(host: str, port: int) -> socket.socket:
     where = f"{host}, port {port}"
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=MOST_CONNECTIONS)
+        return named_tcp(socket.create_server((host, port), family=family, backlog=MOST_CONNECTIONS))
     except PermissionError as error:
         raise ServiceError(f"This user may not listen at {where}: name another one with --port.") from error
     except (OSError, UnicodeError) as error:
