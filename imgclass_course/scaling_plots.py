@@ -142,7 +142,9 @@ def plot_schedules(schedules: Mapping[str, Sequence[tuple[int, float]]]) -> "lis
     for place, (name, epochs) in enumerate(schedules.items()):
         for axis, values in zip(axes, zip(*epochs, strict=True), strict=True):
             shift = 1.05**place  # so that equal lines do not hide each other
-            axis.step(range(1, len(epochs) + 1), np.multiply(values, shift), color=COLOURS[ORDER[place]], label=name)
+            axis.step(
+                range(1, len(epochs) + 1), np.multiply(values, shift), where="mid", color=COLOURS[ORDER[place]], label=name
+            )
     for axis in axes:
         _plain_logarithmic(axis)
         _count_epochs(axis)

@@ -192,6 +192,7 @@ FAULTS = {
     "a long way to the first output": (check_reading, replace(4, "from", "a = 1\n" * 10 + "from")),
     "an assertion in full view": (check_reading, replace(6, "\nadd(1, 2)", "")),
     "a download": (check_network, replace(6, "add(1, 2) ==", "urlopen('https://example.org') ==")),
+    "another machine": (check_network, replace(6, "add(1, 2) ==", "HTTPConnection('example.org') ==")),
     "an installation": (check_network, replace(4, "from", "!pip install something\nfrom")),
 }
 

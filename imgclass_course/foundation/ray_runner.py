@@ -27,7 +27,7 @@ MOST_BYTES = 50_000_000  # of a chunk; where pictures in memory need more, only 
 ALONE = 2  # times that a picture is tried alone, after it was in a chunk whose worker was lost
 PATIENCE_SECONDS = 120.0  # that a worker may take for a chunk; then it is taken for stuck
 START_SECONDS = 300.0  # that the first worker may take to start
-KILLS, STUCK = "reading it ends the process that does", "reading it takes longer than {:g} seconds"
+KILLS, STUCK = "the process that reads it crashes", "reading it takes longer than {:g} seconds"
 
 
 class RayRunner:
