@@ -194,10 +194,8 @@ def test_an_exported_onnx_file_is_a_classifier_again_and_is_served(
     expected = load_classifier(classifier_folder).predict(path)
     onnx = exported["onnx", "float32"].path
     assert load_classifier(onnx).predict(path).probabilities == pytest.approx(expected.probabilities, abs=1e-5)
-    with TestClient(build_app(open_service(onnx))) as client:
-        (answer,) = client.post("/predict", content=path.read_bytes(), headers={"Content-Type": "image/png"}).json()[
-            "pictures"
-        ]
+    client, png = TestClient(build_app(open_service(onnx))), {"Content-Type": "image/png"}
+    (answer,) = client.post("/predict", content=path.read_bytes(), headers=png).json()["pictures"]
     assert answer["class"] == expected
     assert answer["probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
 
@@ -210,7 +208,7 @@ def test_an_onnx_file_holds_no_litert_file(exported: dict[tuple, Export], tmp_pa
 def test_the_page_in_smaller_numbers(imgclass: Run, classifier_folder: Path, pictures: Path, tmp_path: Path) -> None:
     sizes = []
     for precision in ("float32", "int8_weights"):
-        flags = ("--to", "web", "--precision", precision, "--image_dir", pictures, "--accept_loss", 1)
+        flags = ("--to", "web", "--precision", precision, "--image_dir", pictures, "--accept_loss", "1")
         assert "open it in a browser" in imgclass("export", classifier_folder, tmp_path / precision, *flags).out
         sizes.append((tmp_path / precision / "index.html").stat().st_size)
     assert sizes[1] < 0.6 * sizes[0]

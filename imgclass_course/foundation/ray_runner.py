@@ -78,6 +78,7 @@ class Place(NamedTuple):
     number: int  # its place in the order
     item: Any
     here: bool = False  # whether this process reads it, since no other one can
+    suspect: bool = False  # whether a worker was lost that may have been at it: then the next one has it and nothing else
     lost: int = 0  # workers that were lost while they had it alone
 
 
@@ -131,11 +132,15 @@ class Extraction:
     def _hand_out(self) -> None:
         """Give each worker as much as it may have, one chunk after the other."""
         busy = [chunk.worker for chunk in self._running.values()]
+        busy += [chunk.worker for chunk in self._running.values() if chunk.places[0].suspect] * AHEAD  # takes no more
         for worker in [worker for _ in range(AHEAD) for worker in WORKERS.ready]:
             room = self._begun - self._next < WINDOW * CHUNK * len(WORKERS.ready)
-            if busy.count(worker) < AHEAD and (self._waiting or (room and self._draw())):
+            if not (self._waiting or (room and self._draw())):
+                return
+            suspect = self._waiting[0][0].suspect
+            if busy.count(worker) < (1 if suspect else AHEAD):
                 self._submit(worker, self._waiting.popleft())
-                busy.append(worker)
+                busy += [worker] * (AHEAD if suspect else 1)
 
     def _submit(self, worker: Any, places: list[Place]) -> None:
         load = self._loads[0]
@@ -209,9 +214,9 @@ class Extraction:
         first, *later = [self._running.pop(promise).places for promise in held]
         self._waiting.extendleft(reversed(later))
         if len(first) > 1:
-            self._waiting.extendleft([place] for place in reversed(first))
+            self._waiting.extendleft([place._replace(suspect=True)] for place in reversed(first))
         elif first[0].lost + 1 < ALONE:
-            self._waiting.appendleft([first[0]._replace(lost=first[0].lost + 1)])
+            self._waiting.appendleft([first[0]._replace(suspect=True, lost=first[0].lost + 1)])
         else:
             self._done[first[0].number] = ImageError(reason)
 
