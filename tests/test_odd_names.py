@@ -33,7 +33,7 @@ def root(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def test_odd_names_are_trained_on_and_reported(root: Path, tmp_path: Path) -> None:
     result = retrain(
-        root, backbone=plain_backbone(), head="logistic", resample="smote", bottleneck_dir=tmp_path / "store",
+        root, backbone=plain_backbone(), head="logistic", resample="over", bottleneck_dir=tmp_path / "store",
         validation_percentage=20, testing_percentage=20,
     )  # fmt: skip
     assert list(result.features.classes) == ["blue", CLASS, "red"]
